@@ -44,21 +44,33 @@
 
 #if RSH_HAS_TSAN
 #include <raceshim/race_tsan.h>
+#elif RSH_HAS_VALGRIND
+#include <raceshim/race_helgrind.h>
 #else
 #include <raceshim/race_none.h>
 #endif
 
+#if RSH_HAS_MSAN
+#include <raceshim/mem_msan.h>
+#elif RSH_HAS_ASAN
+#include <raceshim/mem_asan.h>
+#elif RSH_HAS_HWASAN
+#include <raceshim/mem_hwasan.h>
+#elif RSH_HAS_VALGRIND
+#include <raceshim/mem_memcheck.h>
+#else
 #include <raceshim/mem_none.h>
+#endif
 
 #define RSHI_CHECK_ACCESS_SIZE(macro, size)                                                        \
 	RSHI_STATIC_ASSERT((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8 ||             \
-				   (size) == 16,                                                   \
-			   macro ": size must be the constant 1, 2, 4, 8 or 16; for anything else" \
-				 " use " macro "_RANGE")
+	                           (size) == 16,                                                   \
+	                   macro ": size must be the constant 1, 2, 4, 8 or 16; for anything else" \
+	                         " use " macro "_RANGE")
 
 #define RSHI_CHECK_REASON(reason)                                                                  \
 	RSHI_STATIC_ASSERT(sizeof("" reason) > 1,                                                  \
-			   "RSH_RACE_BENIGN: say in a string literal why the race is benign")
+	                   "RSH_RACE_BENIGN: say in a string literal why the race is benign")
 
 /*
  * Accesses that the detector cannot see: made by code without instrumentation (assembly, a
@@ -117,7 +129,7 @@
  *
  * Detectors: as RSH_RACE_READ; TSan reports at most one race a range, with the first racy cell.
  */
-#define RSH_RACE_READ_RANGE(addr, size) rshi_race_read_range((addr), (size))
+#define RSH_RACE_READ_RANGE(addr, size)  rshi_race_read_range((addr), (size))
 #define RSH_RACE_WRITE_RANGE(addr, size) rshi_race_write_range((addr), (size))
 
 /**
@@ -137,7 +149,7 @@
  *
  * Detectors: as RSH_RACE_READ_RANGE.
  */
-#define RSH_RACE_READ_OBJECT(ptr) rshi_race_read_range((ptr), sizeof(*(ptr)))
+#define RSH_RACE_READ_OBJECT(ptr)  rshi_race_read_range((ptr), sizeof(*(ptr)))
 #define RSH_RACE_WRITE_OBJECT(ptr) rshi_race_write_range((ptr), sizeof(*(ptr)))
 #define RSH_RACE_READ_OBJECT_PC(ptr, caller_pc, pc)                                                \
 	rshi_race_read_range_pc((ptr), sizeof(*(ptr)), (caller_pc), (pc))
@@ -172,7 +184,7 @@
  * users of Helgrind and DRD know
  */
 #define RSH_RACE_HAPPENS_BEFORE(addr) rshi_race_release(addr)
-#define RSH_RACE_HAPPENS_AFTER(addr) rshi_race_acquire(addr)
+#define RSH_RACE_HAPPENS_AFTER(addr)  rshi_race_acquire(addr)
 
 /*
  * Locks that the program makes itself (futex, spinning, assembly). Each operation is bracketed:
@@ -191,36 +203,36 @@
  * Detectors: TSan also reports use after DESTROY, double lock and unlock of an unlocked lock.
  * Helgrind: nested locking of a recursive mutex is reported; annotate the outermost level only.
  */
-#define RSH_RACE_MUTEX_CREATE(m) rshi_race_mutex_create(m)
+#define RSH_RACE_MUTEX_CREATE(m)           rshi_race_mutex_create(m)
 #define RSH_RACE_MUTEX_CREATE_RECURSIVE(m) rshi_race_mutex_create_recursive(m)
-#define RSH_RACE_MUTEX_DESTROY(m) rshi_race_mutex_destroy(m)
+#define RSH_RACE_MUTEX_DESTROY(m)          rshi_race_mutex_destroy(m)
 
 /**
  * RSH_RACE_MUTEX_BEFORE_LOCK ... AFTER_UNLOCK - exclusive lock and unlock
  */
-#define RSH_RACE_MUTEX_BEFORE_LOCK(m) rshi_race_mutex_before_lock(m)
-#define RSH_RACE_MUTEX_AFTER_LOCK(m) rshi_race_mutex_after_lock(m)
+#define RSH_RACE_MUTEX_BEFORE_LOCK(m)   rshi_race_mutex_before_lock(m)
+#define RSH_RACE_MUTEX_AFTER_LOCK(m)    rshi_race_mutex_after_lock(m)
 #define RSH_RACE_MUTEX_BEFORE_UNLOCK(m) rshi_race_mutex_before_unlock(m)
-#define RSH_RACE_MUTEX_AFTER_UNLOCK(m) rshi_race_mutex_after_unlock(m)
+#define RSH_RACE_MUTEX_AFTER_UNLOCK(m)  rshi_race_mutex_after_unlock(m)
 
 /**
  * RSH_RACE_MUTEX_BEFORE_RDLOCK ... AFTER_RDUNLOCK - shared lock and unlock
  *
  * Readers are ordered against writers, not against each other.
  */
-#define RSH_RACE_MUTEX_BEFORE_RDLOCK(m) rshi_race_mutex_before_rdlock(m)
-#define RSH_RACE_MUTEX_AFTER_RDLOCK(m) rshi_race_mutex_after_rdlock(m)
+#define RSH_RACE_MUTEX_BEFORE_RDLOCK(m)   rshi_race_mutex_before_rdlock(m)
+#define RSH_RACE_MUTEX_AFTER_RDLOCK(m)    rshi_race_mutex_after_rdlock(m)
 #define RSH_RACE_MUTEX_BEFORE_RDUNLOCK(m) rshi_race_mutex_before_rdunlock(m)
-#define RSH_RACE_MUTEX_AFTER_RDUNLOCK(m) rshi_race_mutex_after_rdunlock(m)
+#define RSH_RACE_MUTEX_AFTER_RDUNLOCK(m)  rshi_race_mutex_after_rdunlock(m)
 
 /**
  * RSH_RACE_MUTEX_BEFORE_TRYLOCK ... AFTER_TRYRDLOCK - attempts that may fail
  *
  * @acquired: non-zero when the lock is held now; 0: the attempt failed and orders nothing
  */
-#define RSH_RACE_MUTEX_BEFORE_TRYLOCK(m) rshi_race_mutex_before_trylock(m)
-#define RSH_RACE_MUTEX_AFTER_TRYLOCK(m, acquired) rshi_race_mutex_after_trylock((m), (acquired))
-#define RSH_RACE_MUTEX_BEFORE_TRYRDLOCK(m) rshi_race_mutex_before_tryrdlock(m)
+#define RSH_RACE_MUTEX_BEFORE_TRYLOCK(m)            rshi_race_mutex_before_trylock(m)
+#define RSH_RACE_MUTEX_AFTER_TRYLOCK(m, acquired)   rshi_race_mutex_after_trylock((m), (acquired))
+#define RSH_RACE_MUTEX_BEFORE_TRYRDLOCK(m)          rshi_race_mutex_before_tryrdlock(m)
 #define RSH_RACE_MUTEX_AFTER_TRYRDLOCK(m, acquired) rshi_race_mutex_after_tryrdlock((m), (acquired))
 
 /**
@@ -232,7 +244,7 @@
  * Detectors: TSan only; Valgrind never stopped looking.
  */
 #define RSH_RACE_MUTEX_BEFORE_CALLBACK(m) rshi_race_mutex_before_callback(m)
-#define RSH_RACE_MUTEX_AFTER_CALLBACK(m) rshi_race_mutex_after_callback(m)
+#define RSH_RACE_MUTEX_AFTER_CALLBACK(m)  rshi_race_mutex_after_callback(m)
 
 /**
  * RSH_RACE_COND_BEFORE_SIGNAL ... AFTER_WAIT - own condition variables
@@ -243,10 +255,10 @@
  * @cond: the condition variable
  * @m:    the mutex of the wait, held exclusively by the caller
  */
-#define RSH_RACE_COND_BEFORE_SIGNAL(cond) rshi_race_cond_before_signal(cond)
-#define RSH_RACE_COND_AFTER_SIGNAL(cond) rshi_race_cond_after_signal(cond)
+#define RSH_RACE_COND_BEFORE_SIGNAL(cond)  rshi_race_cond_before_signal(cond)
+#define RSH_RACE_COND_AFTER_SIGNAL(cond)   rshi_race_cond_after_signal(cond)
 #define RSH_RACE_COND_BEFORE_WAIT(cond, m) rshi_race_cond_before_wait((cond), (m))
-#define RSH_RACE_COND_AFTER_WAIT(cond, m) rshi_race_cond_after_wait((cond), (m))
+#define RSH_RACE_COND_AFTER_WAIT(cond, m)  rshi_race_cond_after_wait((cond), (m))
 
 /**
  * RSH_RACE_ONCE_DONE, RSH_RACE_ONCE_SEEN - own one-time initialisation
@@ -274,7 +286,7 @@
  * Detectors: TSan: as said; a stale access is reported as a race, not as use-after-free.
  * Helgrind, DRD: NEW makes the tool forget what it knew of the block; FREE does nothing.
  */
-#define RSH_RACE_NEW_MEMORY(addr, size) rshi_race_new_memory((addr), (size))
+#define RSH_RACE_NEW_MEMORY(addr, size)  rshi_race_new_memory((addr), (size))
 #define RSH_RACE_FREE_MEMORY(addr, size) rshi_race_free_memory((addr), (size))
 
 /*
@@ -306,12 +318,12 @@
  * Detectors: TSan ignores reads and writes in both of the first two scopes (it has one switch).
  * DRD: as named; SYNC: nothing. Helgrind: nothing.
  */
-#define RSH_RACE_IGNORE_READS_BEGIN() rshi_race_ignore_reads_begin()
-#define RSH_RACE_IGNORE_READS_END() rshi_race_ignore_reads_end()
+#define RSH_RACE_IGNORE_READS_BEGIN()  rshi_race_ignore_reads_begin()
+#define RSH_RACE_IGNORE_READS_END()    rshi_race_ignore_reads_end()
 #define RSH_RACE_IGNORE_WRITES_BEGIN() rshi_race_ignore_writes_begin()
-#define RSH_RACE_IGNORE_WRITES_END() rshi_race_ignore_writes_end()
-#define RSH_RACE_IGNORE_SYNC_BEGIN() rshi_race_ignore_sync_begin()
-#define RSH_RACE_IGNORE_SYNC_END() rshi_race_ignore_sync_end()
+#define RSH_RACE_IGNORE_WRITES_END()   rshi_race_ignore_writes_end()
+#define RSH_RACE_IGNORE_SYNC_BEGIN()   rshi_race_ignore_sync_begin()
+#define RSH_RACE_IGNORE_SYNC_END()     rshi_race_ignore_sync_end()
 
 /*
  * Threads of control.
@@ -330,11 +342,11 @@
  * Return: CURRENT, CREATE: the detector's handle, NULL where there is none.
  * Detectors: TSan only.
  */
-#define RSH_RACE_FIBER_CURRENT() rshi_race_fiber_current()
-#define RSH_RACE_FIBER_CREATE(no_sync) rshi_race_fiber_create(no_sync)
-#define RSH_RACE_FIBER_DESTROY(f) rshi_race_fiber_destroy(f)
+#define RSH_RACE_FIBER_CURRENT()          rshi_race_fiber_current()
+#define RSH_RACE_FIBER_CREATE(no_sync)    rshi_race_fiber_create(no_sync)
+#define RSH_RACE_FIBER_DESTROY(f)         rshi_race_fiber_destroy(f)
 #define RSH_RACE_FIBER_SWITCH(f, no_sync) rshi_race_fiber_switch((f), (no_sync))
-#define RSH_RACE_FIBER_NAME(f, name) rshi_race_fiber_name((f), (name))
+#define RSH_RACE_FIBER_NAME(f, name)      rshi_race_fiber_name((f), (name))
 
 /**
  * RSH_RACE_THREAD_NAME - the calling thread's name in reports
@@ -357,11 +369,11 @@
  * Return: REGISTER: the tag, NULL where there is none.
  * Detectors: TSan only. ASSIGN takes an address in the heap.
  */
-#define RSH_RACE_TAG_REGISTER(name) rshi_race_tag_register(name)
+#define RSH_RACE_TAG_REGISTER(name)    rshi_race_tag_register(name)
 #define RSH_RACE_TAG_HEADER(tag, text) rshi_race_tag_header((tag), (text))
 #define RSH_RACE_TAG_ASSIGN(addr, tag) rshi_race_tag_assign((addr), (tag))
-#define RSH_RACE_TAG_READ(addr, tag) rshi_race_tag_read((addr), (tag))
-#define RSH_RACE_TAG_WRITE(addr, tag) rshi_race_tag_write((addr), (tag))
+#define RSH_RACE_TAG_READ(addr, tag)   rshi_race_tag_read((addr), (tag))
+#define RSH_RACE_TAG_WRITE(addr, tag)  rshi_race_tag_write((addr), (tag))
 
 /**
  * rsh_race_errors - the number of reports so far
@@ -391,13 +403,13 @@ RSHI_EXTERN_C size_t rsh_race_errors(void);
  * ASan, HWASan: both report bytes that must not be touched, in the calling function's frame.
  * Memcheck: READ reports undefined bytes; WRITE reports unaddressable ones and makes them defined.
  */
-#define RSH_MEM_READ(addr, size) rshi_mem_read((addr), (size))
+#define RSH_MEM_READ(addr, size)  rshi_mem_read((addr), (size))
 #define RSH_MEM_WRITE(addr, size) rshi_mem_write((addr), (size))
 
 /**
  * RSH_MEM_READ_PC, RSH_MEM_WRITE_PC - the same, reported in the function that returns to @caller_pc
  */
-#define RSH_MEM_READ_PC(addr, size, caller_pc) rshi_mem_read_pc((addr), (size), (caller_pc))
+#define RSH_MEM_READ_PC(addr, size, caller_pc)  rshi_mem_read_pc((addr), (size), (caller_pc))
 #define RSH_MEM_WRITE_PC(addr, size, caller_pc) rshi_mem_write_pc((addr), (size), (caller_pc))
 
 /**
@@ -407,7 +419,7 @@ RSHI_EXTERN_C size_t rsh_race_errors(void);
  * them. Memcheck: MALLOC: addressable, undefined; FREE: not addressable.
  */
 #define RSH_MEM_MALLOC(addr, size) rshi_mem_malloc((addr), (size))
-#define RSH_MEM_FREE(addr, size) rshi_mem_free((addr), (size))
+#define RSH_MEM_FREE(addr, size)   rshi_mem_free((addr), (size))
 
 /**
  * RSH_MEM_MOVE - uninstrumented code copied @size bytes from @src to @dst
@@ -426,7 +438,7 @@ RSHI_EXTERN_C size_t rsh_race_errors(void);
 /**
  * RSH_MEM_POISON, RSH_MEM_UNPOISON - forbid the bytes, allow them again
  */
-#define RSH_MEM_POISON(addr, size) rshi_mem_poison((addr), (size))
+#define RSH_MEM_POISON(addr, size)   rshi_mem_poison((addr), (size))
 #define RSH_MEM_UNPOISON(addr, size) rshi_mem_unpoison((addr), (size))
 
 #endif

@@ -52,10 +52,14 @@
  * instruments atomics and function entry, gcc has no disable_sanitizer_instrumentation.
  */
 #if defined(__cplusplus)
-#define RSHI_EXTERN_C extern "C"
+#define RSHI_EXTERN_C                       extern "C"
+#define RSHI_EXTERN_C_BEGIN                 extern "C" {
+#define RSHI_EXTERN_C_END                   }
 #define RSHI_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else
 #define RSHI_EXTERN_C extern
+#define RSHI_EXTERN_C_BEGIN
+#define RSHI_EXTERN_C_END
 #define RSHI_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
