@@ -201,7 +201,7 @@
  * @m: the lock
  *
  * Detectors: TSan also reports use after DESTROY, double lock and unlock of an unlocked lock.
- * Helgrind: nested locking of a recursive mutex is reported; annotate the outermost level only.
+ * Helgrind, DRD: a recursive mutex is passed on at its outermost level; room for 64 at a time.
  */
 #define RSH_RACE_MUTEX_CREATE(m)           rshi_race_mutex_create(m)
 #define RSH_RACE_MUTEX_CREATE_RECURSIVE(m) rshi_race_mutex_create_recursive(m)

@@ -68,43 +68,119 @@ RSHI_INLINE void rshi_race_release_acquire(const volatile void *addr)
 }
 
 /*
+ * Recursive locks. Both tools take a lock that is locked again for a bug (DRD dies of it), so only
+ * the outermost level is passed on. The depth needs no lock: it is touched between AFTER_LOCK and
+ * BEFORE_UNLOCK only, by whoever holds the lock. Slots are claimed by compare-and-exchange; a process
+ * has room for RSHI_VG_RECURSIVE at a time, one more is treated as not recursive. Weak: the linker
+ * keeps one table for all translation units.
+ */
+#define RSHI_VG_RECURSIVE 64
+
+struct rshi_vg_recursive {
+	uintptr_t lock; /* atomic; 0: free */
+	unsigned depth; /* whoever holds the lock */
+};
+
+RSHI_EXTERN_C_BEGIN
+__attribute__((weak)) struct rshi_vg_recursive rshi_vg_recursive[RSHI_VG_RECURSIVE];
+RSHI_EXTERN_C_END
+
+RSHI_INLINE struct rshi_vg_recursive *rshi_vg_find(uintptr_t lock)
+{
+	struct rshi_vg_recursive *slot = rshi_vg_recursive;
+
+	for (; slot < rshi_vg_recursive + RSHI_VG_RECURSIVE; slot++) {
+		if (__atomic_load_n(&slot->lock, __ATOMIC_RELAXED) == lock)
+			return slot;
+	}
+	return NULL;
+}
+
+/* The table is ours, not the user's: neither tool is to look at it. */
+RSHI_INLINE uintptr_t rshi_vg_make_recursive(uintptr_t lock)
+{
+	struct rshi_vg_recursive *slot = rshi_vg_recursive;
+
+	RSHI_VG_REQUEST(RSHI_HG_MAKE_UNTRACKED, slot, sizeof(rshi_vg_recursive));
+	RSHI_VG_REQUEST(RSHI_DRD_START_SUPPRESSION, slot, sizeof(rshi_vg_recursive));
+	for (; slot < rshi_vg_recursive + RSHI_VG_RECURSIVE; slot++) {
+		uintptr_t unused = 0;
+
+		if (__atomic_compare_exchange_n(&slot->lock, &unused, lock, 0, __ATOMIC_RELAXED,
+		                                __ATOMIC_RELAXED)) {
+			slot->depth = 0;
+			break;
+		}
+	}
+	return lock;
+}
+
+RSHI_INLINE uintptr_t rshi_vg_forget(uintptr_t lock)
+{
+	struct rshi_vg_recursive *slot = rshi_vg_find(lock);
+
+	if (slot != NULL)
+		__atomic_store_n(&slot->lock, 0, __ATOMIC_RELAXED);
+	return lock;
+}
+
+RSHI_INLINE int rshi_vg_enters(uintptr_t lock)
+{
+	struct rshi_vg_recursive *slot = rshi_vg_find(lock);
+
+	return slot == NULL || slot->depth++ == 0;
+}
+
+RSHI_INLINE int rshi_vg_leaves(uintptr_t lock)
+{
+	struct rshi_vg_recursive *slot = rshi_vg_find(lock);
+
+	return slot == NULL || --slot->depth == 0;
+}
+
+/*
  * Locks are reader-writer locks to both tools: the one kind with a request that both know, and the
  * only one whose shared side is understood. Acquired behind the lock, released in front of the
  * unlock; the other half of each bracket has nothing to say.
  */
-#define RSHI_VG_ACQUIRED(m, exclusive)                                                             \
-	RSHI_VG_REQUEST(RSHI_VG_RWLOCK_ACQUIRED, rshi_vg_addr(m), (exclusive))
-#define RSHI_VG_RELEASED(m, exclusive)                                                             \
-	RSHI_VG_REQUEST(RSHI_VG_RWLOCK_RELEASED, rshi_vg_addr(m), (exclusive))
+#define RSHI_VG_LOCK_WHEN(when, request, m, exclusive)                                             \
+	__extension__({                                                                            \
+		const uintptr_t rshi_lock = rshi_vg_addr(m);                                       \
+		if (when)                                                                          \
+			RSHI_VG_REQUEST(request, rshi_lock, exclusive);                            \
+	})
+#define RSHI_VG_LOCKED(m)                                                                          \
+	RSHI_VG_LOCK_WHEN(rshi_vg_enters(rshi_lock), RSHI_VG_RWLOCK_ACQUIRED, m, 1)
+#define RSHI_VG_UNLOCKED(m)                                                                        \
+	RSHI_VG_LOCK_WHEN(rshi_vg_leaves(rshi_lock), RSHI_VG_RWLOCK_RELEASED, m, 1)
 
-RSHI_INLINE void rshi_vg_tried(const volatile void *m, int exclusive, int acquired)
-{
-	if (acquired)
-		RSHI_VG_ACQUIRED(m, exclusive);
-}
-
-#define rshi_race_mutex_create(m)                    RSHI_VG_REQUEST(RSHI_VG_RWLOCK_CREATE, rshi_vg_addr(m), 0)
-#define rshi_race_mutex_create_recursive(m)          rshi_race_mutex_create(m)
-#define rshi_race_mutex_destroy(m)                   RSHI_VG_REQUEST(RSHI_VG_RWLOCK_DESTROY, rshi_vg_addr(m), 0)
-#define rshi_race_mutex_before_lock(m)               RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_after_lock(m)                RSHI_VG_ACQUIRED(m, 1)
-#define rshi_race_mutex_before_unlock(m)             RSHI_VG_RELEASED(m, 1)
-#define rshi_race_mutex_after_unlock(m)              RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_before_rdlock(m)             RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_after_rdlock(m)              RSHI_VG_ACQUIRED(m, 0)
-#define rshi_race_mutex_before_rdunlock(m)           RSHI_VG_RELEASED(m, 0)
-#define rshi_race_mutex_after_rdunlock(m)            RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_before_trylock(m)            RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_after_trylock(m, acquired)   rshi_vg_tried((m), 1, (acquired) ? 1 : 0)
-#define rshi_race_mutex_before_tryrdlock(m)          RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_after_tryrdlock(m, acquired) rshi_vg_tried((m), 0, (acquired) ? 1 : 0)
-#define rshi_race_mutex_before_callback(m)           RSHI_DROP_ADDR(m)
-#define rshi_race_mutex_after_callback(m)            RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_create(m) RSHI_VG_REQUEST(RSHI_VG_RWLOCK_CREATE, rshi_vg_addr(m), 0)
+#define rshi_race_mutex_create_recursive(m)                                                        \
+	RSHI_VG_REQUEST(RSHI_VG_RWLOCK_CREATE, rshi_vg_make_recursive(rshi_vg_addr(m)), 0)
+#define rshi_race_mutex_destroy(m)                                                                 \
+	RSHI_VG_REQUEST(RSHI_VG_RWLOCK_DESTROY, rshi_vg_forget(rshi_vg_addr(m)), 0)
+#define rshi_race_mutex_before_lock(m)   RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_after_lock(m)    RSHI_VG_LOCKED(m)
+#define rshi_race_mutex_before_unlock(m) RSHI_VG_UNLOCKED(m)
+#define rshi_race_mutex_after_unlock(m)  RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_before_rdlock(m) RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_after_rdlock(m)  RSHI_VG_REQUEST(RSHI_VG_RWLOCK_ACQUIRED, rshi_vg_addr(m), 0)
+#define rshi_race_mutex_before_rdunlock(m)                                                         \
+	RSHI_VG_REQUEST(RSHI_VG_RWLOCK_RELEASED, rshi_vg_addr(m), 0)
+#define rshi_race_mutex_after_rdunlock(m) RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_before_trylock(m) RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_after_trylock(m, acquired)                                                 \
+	RSHI_VG_LOCK_WHEN((acquired) && rshi_vg_enters(rshi_lock), RSHI_VG_RWLOCK_ACQUIRED, m, 1)
+#define rshi_race_mutex_before_tryrdlock(m) RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_after_tryrdlock(m, acquired)                                               \
+	RSHI_VG_LOCK_WHEN(acquired, RSHI_VG_RWLOCK_ACQUIRED, m, 0)
+#define rshi_race_mutex_before_callback(m) RSHI_DROP_ADDR(m)
+#define rshi_race_mutex_after_callback(m)  RSHI_DROP_ADDR(m)
 
 #define rshi_race_cond_before_signal(cond)  RSHI_DROP_ADDR(cond)
 #define rshi_race_cond_after_signal(cond)   RSHI_DROP_ADDR(cond)
-#define rshi_race_cond_before_wait(cond, m) (RSHI_DROP_ADDR(cond), RSHI_VG_RELEASED(m, 1))
-#define rshi_race_cond_after_wait(cond, m)  (RSHI_DROP_ADDR(cond), RSHI_VG_ACQUIRED(m, 1))
+#define rshi_race_cond_before_wait(cond, m) (RSHI_DROP_ADDR(cond), RSHI_VG_UNLOCKED(m))
+#define rshi_race_cond_after_wait(cond, m)  (RSHI_DROP_ADDR(cond), RSHI_VG_LOCKED(m))
 
 /* The block belongs to the new owner and has no past; whoever still uses it races with the owner. */
 #define rshi_race_new_memory(addr, size)                                                           \

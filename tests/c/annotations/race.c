@@ -145,6 +145,26 @@ STEP(unborn_second)
 	SAY(RSH_RACE_MUTEX_BEFORE_UNLOCK(&unborn_id); RSH_RACE_MUTEX_AFTER_UNLOCK(&unborn_id));
 }
 
+/* The inner unlock orders nothing yet, and nobody takes the inner lock for a bug. */
+STATE(nested);
+STEP(nested_first)
+{
+	lock(&nested_id);
+	lock(&nested_id);
+	nested_data = 1;
+	unlock(&nested_id);
+	nested_data = 2;
+	unlock(&nested_id);
+}
+STEP(nested_second)
+{
+	lock(&nested_id);
+	SAY(RSH_RACE_MUTEX_BEFORE_TRYLOCK(&nested_id); RSH_RACE_MUTEX_AFTER_TRYLOCK(&nested_id, 1));
+	unlock(&nested_id);
+	nested_data++;
+	unlock(&nested_id);
+}
+
 /* Never created, as a lock in static storage. */
 STATE(rwlock);
 STEP(rwlock_first)
@@ -408,6 +428,7 @@ static const struct {
         {{once_first, once_second, NULL}},
         {{mutex_first, mutex_second, mutex_third}},
         {{unborn_first, unborn_second, NULL}},
+        {{nested_first, nested_second, NULL}},
         {{rwlock_first, rwlock_second, rwlock_third}},
         {{readers_first, readers_second, NULL}},
         {{trylock_first, trylock_second, trylock_third}},
@@ -475,10 +496,10 @@ int main(int argc, char **argv)
 		return 2;
 	annotated = strcmp(argv[1], "annotated") == 0;
 	turns_open();
-	SAY(RSH_RACE_MUTEX_CREATE(&mutex_id));
+	SAY(RSH_RACE_MUTEX_CREATE(&mutex_id); RSH_RACE_MUTEX_CREATE_RECURSIVE(&nested_id));
 	for (n = 0; n < sizeof(cases) / sizeof(cases[0]); n++)
 		run(n);
-	SAY(RSH_RACE_MUTEX_DESTROY(&mutex_id));
+	SAY(RSH_RACE_MUTEX_DESTROY(&mutex_id); RSH_RACE_MUTEX_DESTROY(&nested_id));
 	/* A variable that nobody reads would not be written either. */
 	printf("wrote %d\n", writes_data + benign_data + restored_data);
 	printf("errors %zu\n", rsh_race_errors());
