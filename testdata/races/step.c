@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "step.h"
@@ -26,6 +27,13 @@ void step_wait(unsigned n)
 
 	while ((seen = __atomic_load_n(&now, __ATOMIC_ACQUIRE)) < n)
 		syscall(SYS_futex, &now, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+void step_nap(void)
+{
+	const struct timespec millisecond = {.tv_nsec = 1000000};
+
+	syscall(SYS_nanosleep, &millisecond, NULL);
 }
 
 int step_self(void)

@@ -19,6 +19,12 @@ void step_set(unsigned n);
 /* step_wait - sleep until the clock reads at least @n. */
 void step_wait(unsigned n);
 
+/*
+ * step_nap - sleep for a millisecond. No order comes of it: it only keeps a thread that runs for
+ * ever from writing over its own history while a report is being made.
+ */
+void step_nap(void);
+
 /* step_self - the kernel's id of the calling thread, for step_gone(). */
 int step_self(void);
 
