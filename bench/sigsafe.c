@@ -72,11 +72,11 @@ static const struct contest {
 	uint64_t (*ours)(const struct buffers *b);
 	int bound;
 } contests[] = {
-	{"memcpy", round_libc_memcpy, round_our_memcpy, 1},
-	{"unaligned", round_libc_memcpy_odd, round_our_memcpy_odd, 1},
-	{"memmove", round_libc_memmove, round_our_memmove, 0},
-	{"memset", round_libc_memset, round_our_memset, 0},
-	{"memcmp", round_libc_memcmp, round_our_memcmp, 0},
+        {"memcpy", round_libc_memcpy, round_our_memcpy, 1},
+        {"unaligned", round_libc_memcpy_odd, round_our_memcpy_odd, 1},
+        {"memmove", round_libc_memmove, round_our_memmove, 0},
+        {"memset", round_libc_memset, round_our_memset, 0},
+        {"memcmp", round_libc_memcmp, round_our_memcmp, 0},
 };
 
 static double ratio(const struct contest *c, const struct buffers *b)
@@ -95,9 +95,9 @@ static double ratio(const struct contest *c, const struct buffers *b)
 
 int main(int argc, char **argv)
 {
-	static const size_t sizes[] = {8,    16,   32,   64,    128,   256,    384,     512,    768,
-				       1024, 1536, 2048, 4096, 8192, 16384, 65536, 262144, 1048576,
-				       LARGEST};
+	static const size_t sizes[] = {8,     16,    32,     64,      128,    256,  384,
+	                               512,   768,   1024,   1536,    2048,   4096, 8192,
+	                               16384, 65536, 262144, 1048576, LARGEST};
 	const size_t contest_count = sizeof(contests) / sizeof(contests[0]);
 	double limit = argc > 1 ? strtod(argv[1], NULL) : 0;
 	struct buffers b = {.dst = malloc(LARGEST + 128), .src = malloc(LARGEST + 128)};

@@ -51,9 +51,8 @@ set(RSH_UNINSTRUMENTED_FLAGS
     -U_FORTIFY_SOURCE
     # Machine code in the objects, so that what is checked is what is linked.
     -fno-lto
-    # Stacks that every detector's unwinder gets through, with no frame missing.
+    # Stacks that every detector's unwinder gets through.
     -fno-omit-frame-pointer
-    -fno-optimize-sibling-calls
     -fasynchronous-unwind-tables
 )
 

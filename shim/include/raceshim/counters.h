@@ -33,10 +33,9 @@ extern "C" {
  * @n:        how many; with 0 nothing is written
  * @w:        receives @n * 8 bytes
  *
- * Return: 0; RSH_ENOWRITER; RSH_EMISALIGNED; EINVAL (@counters is NULL and @n is not 0); EOVERFLOW
- *(@n
- *	* 8 does not fit); ENOMEM; or what the writer returned if that is not 0. Nothing was
- *	written unless it is the writer's.
+ * Return: 0; RSH_ENOWRITER; RSH_EMISALIGNED; EINVAL (@counters is NULL and @n is not 0);
+ *	EOVERFLOW (the size in bytes does not fit); ENOMEM; or what the writer returned if that is
+ *	not 0. Nothing was written unless it is the writer's.
  * Threads: any, also while others increment.   Signals: not async-signal-safe.
  * Fork: unaffected.                            Blocks: no (one mmap), apart from the writer.
  * Loss: none; an increment that the sweep passed by stays in its counter.
