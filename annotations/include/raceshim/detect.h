@@ -79,4 +79,14 @@
  */
 #define RSHI_RUNTIME(type, name, params, symbol) RSHI_EXTERN_C type name params __asm__(symbol)
 
+/*
+ * A call that is not the last instruction of its function: a compiler would make a jump of it, and
+ * the report would name the caller of the user's function.
+ */
+#define RSHI_KEEP_FRAME(call)                                                                      \
+	__extension__({                                                                            \
+		call;                                                                              \
+		__asm__ volatile("");                                                              \
+	})
+
 #endif

@@ -43,21 +43,20 @@ rshi_asan_access(const volatile void *addr, size_t size, int is_write, uintptr_t
 		return;
 	if (caller_pc != 0)
 		pc = (const void *)caller_pc;
-	rshi_asan_report(pc, frame, frame, bad, is_write, size);
-	/* Not a tail call: the frame must be there while the runtime walks the stack. */
-	__asm__ volatile("");
+	RSHI_KEEP_FRAME(rshi_asan_report(pc, frame, frame, bad, is_write, size));
 }
 
-#define rshi_mem_read(addr, size)  rshi_asan_access((addr), (size), 0, 0)
-#define rshi_mem_write(addr, size) rshi_asan_access((addr), (size), 1, 0)
-#define rshi_mem_read_pc(addr, size, caller_pc)                                                    \
-	rshi_asan_access((addr), (size), 0, (uintptr_t)(caller_pc))
-#define rshi_mem_write_pc(addr, size, caller_pc)                                                   \
-	rshi_asan_access((addr), (size), 1, (uintptr_t)(caller_pc))
-#define rshi_mem_malloc(addr, size)   rshi_mem_unpoison((addr), (size))
-#define rshi_mem_free(addr, size)     rshi_mem_poison((addr), (size))
+#define RSHI_ASAN_ACCESS(addr, size, is_write, caller_pc)                                          \
+	RSHI_KEEP_FRAME(rshi_asan_access((addr), (size), (is_write), (uintptr_t)(caller_pc)))
+
+#define rshi_mem_read(addr, size)                RSHI_ASAN_ACCESS(addr, size, 0, 0)
+#define rshi_mem_write(addr, size)               RSHI_ASAN_ACCESS(addr, size, 1, 0)
+#define rshi_mem_read_pc(addr, size, caller_pc)  RSHI_ASAN_ACCESS(addr, size, 0, caller_pc)
+#define rshi_mem_write_pc(addr, size, caller_pc) RSHI_ASAN_ACCESS(addr, size, 1, caller_pc)
+#define rshi_mem_malloc(addr, size)              rshi_mem_unpoison((addr), (size))
+#define rshi_mem_free(addr, size)                rshi_mem_poison((addr), (size))
 /* Whether a byte may be touched is a property of its address: a copy changes nothing. */
-#define rshi_mem_move(dst, src, size) (RSHI_DROP_ADDR(dst), RSHI_DROP_RANGE(src, size))
+#define rshi_mem_move(dst, src, size)            (RSHI_DROP_ADDR(dst), RSHI_DROP_RANGE(src, size))
 
 RSHI_INLINE ptrdiff_t rshi_mem_check(const volatile void *addr, size_t size)
 {

@@ -18,14 +18,17 @@
 
 #define RSH_MEM_ENABLED 1
 
-RSHI_RUNTIME(void, rshi_mem_read, (const volatile void *addr, size_t size), "__hwasan_loadN");
-RSHI_RUNTIME(void, rshi_mem_write, (const volatile void *addr, size_t size), "__hwasan_storeN");
+RSHI_RUNTIME(void, rshi_hwasan_load, (const volatile void *addr, size_t size), "__hwasan_loadN");
+RSHI_RUNTIME(void, rshi_hwasan_store, (const volatile void *addr, size_t size), "__hwasan_storeN");
 RSHI_RUNTIME(intptr_t, rshi_hwasan_test_shadow, (const volatile void *addr, size_t size),
              "__hwasan_test_shadow");
 RSHI_RUNTIME(void, rshi_hwasan_tag_memory,
              (const volatile void *addr, unsigned char tag, size_t size), "__hwasan_tag_memory");
 RSHI_RUNTIME(void *, rshi_hwasan_tag_pointer, (const volatile void *addr, unsigned char tag),
              "__hwasan_tag_pointer");
+
+#define rshi_mem_read(addr, size)  RSHI_KEEP_FRAME(rshi_hwasan_load((addr), (size)))
+#define rshi_mem_write(addr, size) RSHI_KEEP_FRAME(rshi_hwasan_store((addr), (size)))
 
 /* The runtime takes no pc: the report is the calling function's, which is one frame further in. */
 #define rshi_mem_read_pc(addr, size, caller_pc)                                                    \
@@ -55,8 +58,10 @@ RSHI_INLINE unsigned char rshi_hwasan_tag(const volatile void *addr)
 
 RSHI_INLINE void rshi_hwasan_set(uintptr_t first, uintptr_t end, unsigned char tag)
 {
+	/* clang 14 wants the address without its tag, later ones take either. */
 	if (first < end)
-		rshi_hwasan_tag_memory((const void *)first, tag, end - first);
+		rshi_hwasan_tag_memory(rshi_hwasan_tag_pointer((const void *)first, 0), tag,
+		                       end - first);
 }
 
 RSHI_INLINE void rshi_mem_poison(const volatile void *addr, size_t size)

@@ -15,7 +15,7 @@
 
 #define RSH_MEM_ENABLED 1
 
-RSHI_RUNTIME(void, rshi_mem_read, (const volatile void *addr, size_t size),
+RSHI_RUNTIME(void, rshi_msan_check, (const volatile void *addr, size_t size),
              "__msan_check_mem_is_initialized");
 RSHI_RUNTIME(void, rshi_mem_write, (const volatile void *addr, size_t size), "__msan_unpoison");
 RSHI_RUNTIME(void, rshi_mem_unpoison, (const volatile void *addr, size_t size), "__msan_unpoison");
@@ -29,6 +29,8 @@ RSHI_RUNTIME(void, rshi_mem_move, (const volatile void *dst, const volatile void
              "__msan_copy_shadow");
 RSHI_RUNTIME(intptr_t, rshi_msan_test_shadow, (const volatile void *addr, size_t size),
              "__msan_test_shadow");
+
+#define rshi_mem_read(addr, size) RSHI_KEEP_FRAME(rshi_msan_check((addr), (size)))
 
 /* The runtime takes no pc: the report is the calling function's, which is one frame further in. */
 #define rshi_mem_read_pc(addr, size, caller_pc)                                                    \
