@@ -14,10 +14,10 @@
  * (or replaced, PROVE_OR) in the build with -DRSH_CONTROL. Nothing else may differ.
  */
 #ifdef RSH_CONTROL
-#define PROVE(...) ((void)0)
+#define PROVE(...)                    ((void)0)
 #define PROVE_OR(annotation, instead) instead
 #else
-#define PROVE(...) __VA_ARGS__
+#define PROVE(...)                    __VA_ARGS__
 #define PROVE_OR(annotation, instead) annotation
 #endif
 

@@ -11,9 +11,7 @@
 
 #include "hidden.h"
 
-enum {
-	BLOCK = 64
-};
+enum { BLOCK = 64 };
 
 static char arena[BLOCK];
 static void *free_list = arena;

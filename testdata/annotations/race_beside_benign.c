@@ -45,7 +45,7 @@ static void *getter(void *arg)
 int main(void)
 {
 	RSH_RACE_BENIGN(&server, PROVE_OR(sizeof(server.requests), sizeof(server)),
-			"statistics: a lost count is fine");
+	                "statistics: a lost count is fine");
 	run_two(setter, getter);
 	return 0;
 }

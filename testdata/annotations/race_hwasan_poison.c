@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A message's header is the library's own, and its user must keep out of it. RSH_MEM_POISON
+ * forbids him the bytes.
+ *
+ * detector: hwaddress
+ * report: tag-mismatch in touch_header
+ * control: clean
+ * annotation: RSH_MEM_POISON
+ * cflags: -fsanitize-hwaddress-experimental-aliasing
+ */
+#include <stdlib.h>
+
+#include <raceshim/annotate.h>
+
+#include "hidden.h"
+
+NOINLINE static void touch_header(char *message)
+{
+	*(volatile char *)&message[8] = 1;
+}
+
+int main(void)
+{
+	char *message = calloc(64, 1);
+
+	if (!message)
+		return 1;
+	PROVE(RSH_MEM_POISON(message, 32));
+	touch_header(message);
+	RSH_MEM_UNPOISON(message, 32);
+	free(message);
+	return 0;
+}

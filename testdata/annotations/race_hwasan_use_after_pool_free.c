@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A block is read after it went back to an allocator of one's own. The arena is one live block
+ * to HWASan; RSH_MEM_FREE gives the part that is free a tag that no pointer has.
+ *
+ * detector: hwaddress
+ * report: tag-mismatch in read_stale
+ * control: clean
+ * annotation: RSH_MEM_FREE
+ * cflags: -fsanitize-hwaddress-experimental-aliasing
+ */
+#include <stdlib.h>
+
+#include <raceshim/annotate.h>
+
+#include "hidden.h"
+
+enum { BLOCK = 64 };
+
+NOINLINE static void pool_free(char *block)
+{
+	PROVE(RSH_MEM_FREE(block, BLOCK));
+	(void)block;
+}
+
+NOINLINE static int read_stale(const char *block)
+{
+	int byte = block[40];
+
+	return byte;
+}
+
+int main(void)
+{
+	char *arena = calloc(4, BLOCK);
+	int byte;
+
+	if (!arena)
+		return 1;
+	pool_free(arena + BLOCK);
+	byte = read_stale(arena + BLOCK);
+	free(arena);
+	return byte;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Uninstrumented code writes into a buffer that was freed. HWASan sees nothing of it until it is
+ * told.
+ *
+ * detector: hwaddress
+ * report: tag-mismatch in library_write<use_after_free
+ * control: clean
+ * annotation: RSH_MEM_WRITE
+ * cflags: -fsanitize-hwaddress-experimental-aliasing
+ * uninstrumented: helper_hidden.c
+ */
+#include <stdlib.h>
+
+#include <raceshim/annotate.h>
+
+#include "hidden.h"
+
+static volatile size_t done; /* written behind each call: none is a tail call */
+
+NOINLINE static void library_write(char *data, size_t size)
+{
+	PROVE(RSH_MEM_WRITE(data, size));
+	hidden_copy(data, "filled", size);
+	done = size;
+}
+
+NOINLINE static void use_after_free(char *data)
+{
+	library_write(data, 6);
+	done = 0;
+}
+
+int main(void)
+{
+	char *volatile data = calloc(16, 1); /* volatile: gcc warns of plain use after free */
+
+	free(data);
+	use_after_free(data);
+	return 0;
+}
