@@ -8,9 +8,10 @@
  *   RSH_MEM_*   bad memory:  MemorySanitizer; AddressSanitizer; HWAddressSanitizer; Memcheck (with
  *                            -DRSH_VALGRIND); nothing
  *
- * With no detector on, an annotation is no instruction at all: arguments are type-checked and
- * evaluated once, and the translation unit compiles to the same bytes as without annotations.
- * Every argument is evaluated exactly once in every build, except where a comment says "constant".
+ * With no detector on, an annotation is no instruction at all: arguments are type-checked and not
+ * evaluated, and the translation unit compiles to the same bytes as without annotations. With a
+ * detector they are evaluated once, unless it has no use for them. So, as with assert(), side effects
+ * do not belong in arguments.
  *
  * Each annotation must say (in a comment at the call) what the detector cannot see. An edge that
  * the program does not really have hides the user's races; see docs/annotations.md.

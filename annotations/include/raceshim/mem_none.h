@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory axis, backend for builds in which no memory detector is on. See race_none.h.
+ * Memory axis, backend for builds in which no memory detector is on. See drop.h.
  */
 #ifndef RACESHIM_MEM_NONE_H
 #define RACESHIM_MEM_NONE_H

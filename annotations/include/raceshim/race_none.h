@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Race axis, backend for builds in which no race detector is on.
- *
- * Arguments are type-checked against a prototype that is never called, evaluated once (a side
- * effect in an argument happens in every build), and dropped before the optimiser sees anything
- * that could change its mind: passing &local to a function, even an empty inline one, would let
- * the address escape until the inliner ran, and the bar is equal instruction bytes.
+ * Race axis, backend for builds in which no race detector is on: types are checked, nothing is
+ * evaluated, no instruction is generated. See drop.h.
  */
 #ifndef RACESHIM_RACE_NONE_H
 #define RACESHIM_RACE_NONE_H
