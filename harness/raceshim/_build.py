@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Compile test programs: each program, each variant, each compiler."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raceshim import _prefix
+from raceshim._compilers import VALGRIND_TOOLS, Compiler
+from raceshim._errors import BuildError, UsageError
+from raceshim._programs import CONTROL, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_BASE = ("-std=gnu11", "-O1", "-g", "-fno-omit-frame-pointer")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One program as one compiler builds it, with or without its protection."""
+
+    program: Program
+    variant: str
+    compiler: Compiler
+
+    @property
+    def name(self) -> str:
+        """A name for people."""
+        variant = f" ({self.variant})" if self.variant == CONTROL else ""
+        return f"{self.program.path.stem}{variant}, {self.compiler.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A case with its executable."""
+
+    case: Case
+    binary: Path
+
+
+def detector_flags(detector: str) -> list[str]:
+    """Return what a detector wants from the compiler."""
+    if detector in VALGRIND_TOOLS:
+        # Valgrind 3.19 does not read all of clang's DWARF 5.
+        return ["-DRSH_VALGRIND", "-gdwarf-4"]
+    return [] if detector == "none" else [f"-fsanitize={detector}"]
+
+
+class Builder:
+    """Builds into a folder; objects that programs share are compiled once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder."""
+        self.folder = folder.resolve()
+        self._lock = threading.Lock()
+        self._objects: dict[tuple[str, ...], Path] = {}
+
+    def build(self, case: Case) -> Built:
+        """Compile one case; BuildError says what the compiler said."""
+        program, compiler = case.program, case.compiler
+        folder = self.folder / compiler.name / case.variant / program.path.stem
+        folder.mkdir(parents=True, exist_ok=True)
+        flags = [*_BASE, f"-I{_prefix.includes()}"]
+        if program.get("pthread", compiler) != "no":
+            flags.append("-pthread")
+        plain = list(flags)
+        flags += [*detector_flags(program.detector), *program.words("cflags", compiler)]
+        if case.variant == CONTROL:
+            flags += ["-DRSH_CONTROL", *program.words("control-cflags", compiler)]
+        for source in program.files("helper-so", compiler):
+            library = folder / f"lib{source.stem}.so"
+            compile_c(compiler, [*flags, "-fPIC", "-shared", source, "-o", library], folder)
+        objects = [
+            self._object(compiler, [*plain, "-fno-sanitize=all", "-fPIC"], source)
+            for source in program.files("uninstrumented", compiler)
+        ]
+        binary = folder / program.path.stem
+        sources: list[str | Path] = [program.path.resolve(), *program.files("helper", compiler)]
+        rest = [f"-L{folder}", "-Wl,-rpath,$ORIGIN", *program.words("libs", compiler)]
+        line: list[str | Path] = [
+            *flags,
+            *sources,
+            *objects,
+            "-o",
+            binary,
+            _prefix.archive(),
+            *rest,
+        ]
+        compile_c(compiler, line, folder)
+        return Built(case, binary)
+
+    def _object(self, compiler: Compiler, flags: list[str], source: Path) -> Path:
+        source = source.resolve()
+        key = (compiler.name, *flags, str(source))
+        with self._lock:
+            if key not in self._objects:
+                path = self.folder / compiler.name / f"{len(self._objects)}-{source.stem}.o"
+                compile_c(compiler, [*flags, "-c", source, "-o", path], path.parent)
+                self._objects[key] = path
+            return self._objects[key]
+
+
+def compile_c(compiler: Compiler, arguments: Sequence[str | Path], folder: Path) -> None:
+    """Call the C compiler in a folder (coverage puts its notes there)."""
+    line = [compiler.cc, *(a if isinstance(a, str) else str(a.absolute()) for a in arguments)]
+    try:
+        done = subprocess.run(
+            line, cwd=folder, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
+        raise UsageError(f"cannot run {compiler.cc}: {error.strerror}") from None
+    if done.returncode != 0:
+        raise BuildError(f"{done.stderr.strip()}\n  {shlex.join(line)}")

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command `raceshim`.
+
+Exit status: 0 clean, 1 the gate is shut, 2 usage, 3 a build failed, 4 inconclusive, 130
+interrupted. The compiler wrapper is dispatched before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from raceshim._errors import INTERRUPTED, RaceshimError, UsageError
+from raceshim._options import COMMAND_OPTIONS, OPTIONS, Settings, Value, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+_PATHS = ("cflags", "libs", "cmakedir", "includes", "pkgconfigdir", "version")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in ("cc", "c++"):
+        from raceshim._cc import main as compile_main  # noqa: PLC0415
+
+        return compile_main(words[1:], cxx=words[0] == "c++")
+    try:
+        return _dispatch(words)
+    except RaceshimError as error:
+        sys.stderr.write(f"raceshim: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("raceshim: interrupted\n")
+        return INTERRUPTED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    import argparse  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="raceshim",
+        description="Build C under a race detector, run it, and judge what the detector said.",
+        epilog="exit status: 0 clean, 1 races, 2 usage, 3 build failed, 4 inconclusive, "
+        "130 interrupted",
+        allow_abbrev=False,
+    )
+    texts = {
+        "cflags": "print the compiler flags that find the headers",
+        "libs": "print the linker flags for the static library",
+        "cmakedir": "print the folder of raceshim-config.cmake (raceshim_DIR)",
+        "includes": "print the folder of the headers",
+        "pkgconfigdir": "print the folder for PKG_CONFIG_PATH",
+        "version": "print the version",
+    }
+    for name in _PATHS:
+        parser.add_argument(
+            f"--{name}", dest="asked", action="append_const", const=name, help=texts[name]
+        )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, text in (("cc", "the C compiler"), ("c++", "the C++ compiler")):
+        wrapper = _add(commands, name, f"{text}, with a detector; all other flags are passed on")
+        _add_options(wrapper, "cc")
+        wrapper.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    run = _add(commands, "run", "run one program and show what the detectors find in it")
+    _add_options(run, "run")
+    run.add_argument("program", metavar="PROGRAM")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    gate = _add(
+        commands,
+        "gate",
+        "judge every process of a command (gate [options] -- COMMAND), or folders of programs "
+        "whose names are their verdicts (gate [options] FOLDER ...)",
+    )
+    _add_options(gate, "gate")
+    gate.add_argument("paths", nargs="*", metavar="FOLDER")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+
+
+def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
+    for name in COMMAND_OPTIONS[command]:
+        option = OPTIONS[name]
+        parser.add_argument(
+            option.flag,
+            dest=name,
+            help=option.help,
+            metavar=option.metavar or "|".join(option.choices),
+        )
+
+
+def _dispatch(words: list[str]) -> int:
+    command: list[str] | None = None
+    if "--" in words and words[0] == "gate":
+        place = words.index("--")
+        words, command = words[:place], words[place + 1 :]
+    parser = build_parser()
+    parsed = parser.parse_args(words)
+    if parsed.asked:
+        sys.stdout.write(" ".join(_answer(name) for name in parsed.asked) + "\n")
+        return 0
+    if parsed.command is None:
+        parser.print_usage(sys.stderr)
+        return UsageError.exit_code
+    settings = resolve(
+        {name: _value(name, getattr(parsed, name)) for name in COMMAND_OPTIONS[parsed.command]}
+    )
+    if parsed.command == "run":
+        return _judge_command(
+            [parsed.program, *parsed.arguments],
+            settings,
+            any_detector="detector" not in settings.told,
+        )
+    if command is not None:
+        if parsed.paths:
+            raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
+        return _judge_command(command, settings, any_detector=False)
+    if not parsed.paths:
+        raise UsageError("nothing to gate: name a folder of programs, or -- and a command")
+    return _judge_programs(parsed.paths, settings)
+
+
+def _value(name: str, text: str | None) -> Value:
+    option = OPTIONS[name]
+    return None if text is None else option.parse(text, option.flag)
+
+
+def _answer(name: str) -> str:
+    from raceshim import __version__, _prefix  # noqa: PLC0415
+
+    match name:
+        case "cflags":
+            return f"-I{_prefix.includes()}"
+        case "libs":
+            return f"{_prefix.archive()} -pthread"
+        case "cmakedir":
+            return _prefix.cmakedir()
+        case "includes":
+            return _prefix.includes()
+        case "pkgconfigdir":
+            return _prefix.pkgconfigdir()
+        case _:
+            return __version__
+
+
+def _judge_command(command: list[str], settings: Settings, *, any_detector: bool) -> int:
+    from raceshim import _files, _output, _tasks  # noqa: PLC0415 - slow to import
+
+    _interrupt_on_signals()
+    verdict = _tasks.gate_command(command, settings, any_detector=any_detector)
+    _output.show_command(_console(settings), verdict)
+    if settings.json is not None:
+        _files.write_text(settings.json, _files.command_json(verdict))
+    return verdict.exit_code
+
+
+def _judge_programs(paths: list[str], settings: Settings) -> int:
+    from pathlib import Path  # noqa: PLC0415
+
+    from raceshim import _files, _gate, _output, _tasks  # noqa: PLC0415 - slow to import
+
+    _interrupt_on_signals()
+    console = _console(settings)
+    with _output.progress(console) as (started, done):
+        verdicts = _tasks.gate_programs([Path(p) for p in paths], settings, started, done)
+    here = Path.cwd()
+    _output.show_programs(console, verdicts, here)
+    if settings.json is not None:
+        _files.write_text(settings.json, _files.programs_json(verdicts, here))
+    if settings.table is not None:
+        _files.write_text(settings.table, _files.programs_markdown(verdicts, Path(settings.table)))
+    return _gate.exit_code(verdicts)
+
+
+def _console(settings: Settings) -> Console:
+    """Return where text goes: stdout, unless JSON has it."""
+    from rich.console import Console  # noqa: PLC0415
+
+    stderr = settings.json == "-"
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 160)
+
+
+def _interrupt_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does, with nothing left running."""
+    import signal  # noqa: PLC0415
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(number, interrupt)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Write results for machines (JSON) and for the docs (Markdown).
+
+JSON, both kinds: `schema` (1), `version`, `mode` ("command" or "programs"), `verdict`,
+`exit_code`. Keys are only ever added.
+
+mode "command":
+    command: [str]            end: null or {status, signal, timed_out, seconds}; one of status and
+                              signal is null
+    reasons: [str]            why it is not clean, apart from findings
+    processes: [{pid, detector, program, completed}]      left_running: [{pid, command}]
+    findings: [{detector, kind, functions, count, pids, complete, location, summary, text,
+                stacks: [{label, role, access, frames: [{function, file, line, column, module,
+                offset}]}]}]  access: null or {operation, atomic, size, address, thread, mutexes}
+    failures: [{kind, pid, text}]
+mode "programs":
+    programs: [{program, compiler, detector, variant, expected, verdict, got: {TEXT: COUNT},
+                runs, right, reports, seconds, error}]
+    totals: {VERDICT: COUNT}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim import __version__
+from raceshim._compilers import SUPPORTED
+from raceshim._gate import CaseVerdict, CommandVerdict, Finding, exit_code
+from raceshim._output import got_text, relative, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SCHEMA = 1
+_WORDS = {0: "clean", 1: "races", 3: "build failed", 4: "inconclusive"}
+
+
+def write_text(target: str, text: str) -> None:
+    """Write a file so that it is there whole or not at all; `-` is stdout."""
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def command_json(verdict: CommandVerdict) -> str:
+    """Return the verdict on a command as JSON."""
+    ended = verdict.run.ended
+    end = None
+    if ended is not None:
+        end = {
+            "status": ended.status if ended.status >= 0 else None,
+            "signal": -ended.status if ended.status < 0 else None,
+            "timed_out": ended.timed_out,
+            "seconds": round(ended.seconds, 3),
+        }
+    return _dump(
+        {
+            **_head("command", verdict.exit_code),
+            "command": list(verdict.run.command),
+            "end": end,
+            "reasons": list(verdict.reasons),
+            "processes": [
+                {
+                    "pid": process.pid,
+                    "detector": process.detector,
+                    "program": process.program,
+                    "completed": process.completed,
+                }
+                for process in verdict.run.processes
+            ],
+            "left_running": [asdict(left) for left in verdict.run.left],
+            "findings": [_finding(finding) for finding in verdict.findings],
+            "failures": [asdict(failure) for failure in verdict.failures],
+        }
+    )
+
+
+def programs_json(verdicts: Sequence[CaseVerdict], root: Path) -> str:
+    """Return the verdicts on programs as JSON."""
+    return _dump(
+        {
+            **_head("programs", exit_code(verdicts)),
+            "programs": [
+                {
+                    "program": str(relative(v.case.program.path, root)),
+                    "compiler": v.case.compiler.name,
+                    "detector": v.case.program.detector,
+                    "variant": v.case.variant,
+                    "expected": " or ".join(map(str, v.expected)),
+                    "verdict": v.verdict,
+                    "got": dict(sorted(v.got.items())),
+                    "runs": len(v.runs),
+                    "right": v.right,
+                    "reports": v.reports,
+                    "seconds": round(v.seconds, 3),
+                    "error": v.error,
+                }
+                for v in verdicts
+            ],
+            "totals": dict(sorted(Counter(v.verdict for v in verdicts).items())),
+        }
+    )
+
+
+def programs_markdown(verdicts: Sequence[CaseVerdict], page: Path) -> str:
+    """Return the page of verdicts; it holds no times, so that only a changed verdict changes it."""
+    order = {name: place for place, name in enumerate(SUPPORTED)}
+    rows = sorted(
+        verdicts,
+        key=lambda v: (
+            str(v.case.program.path.parent),
+            v.case.program.path.name,
+            v.case.variant != "main",
+            order.get(v.case.compiler.name, len(order)),
+        ),
+    )
+    lines = [
+        "# Verdicts",
+        "",
+        "What every program of `testdata/` shows, as it stands (main) and with its protection",
+        "removed (control). Generated: `raceshim gate testdata --compiler all --runs 20 --table`.",
+        "",
+        f"{summary(verdicts)}.",
+        "",
+        "| program | variant | compiler | detector | expected | got | rate | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for v in rows:
+        path = v.case.program.path
+        link = os.path.relpath(path, page.parent)
+        cells = (
+            f"[{path.stem}]({link})",
+            v.case.variant,
+            v.case.compiler.name,
+            v.case.program.detector,
+            " or ".join(map(str, v.expected)),
+            got_text(v),
+            f"{v.right}/{len(v.runs)}",
+            v.verdict,
+        )
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _head(mode: str, code: int) -> dict[str, object]:
+    return {
+        "schema": _SCHEMA,
+        "version": __version__,
+        "mode": mode,
+        "verdict": _WORDS[code],
+        "exit_code": code,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    report = finding.report
+    return {
+        "detector": report.detector,
+        "kind": report.kind,
+        "functions": list(finding.functions),
+        "count": finding.count,
+        "pids": list(finding.pids),
+        "complete": report.complete,
+        "location": report.location,
+        "summary": report.summary,
+        "stacks": [asdict(stack) for stack in report.stacks],
+        "text": report.text,
+    }
+
+
+def _dump(value: dict[str, object]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

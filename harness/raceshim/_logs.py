@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The detectors' logs: a private folder, one file a process, and none of them lost.
+
+A runtime opens `<log_path>.<pid>` when it first has something to say, and truncates it. A process
+that reports a race and then becomes another instrumented program by exec would so wipe its own
+report out, and so would a later process with the same pid. `LogFolder` therefore moves every log
+aside as soon as it appears: the process goes on writing into the file it has open, and whoever
+comes later makes a new one.
+
+Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
+bears. And every runtime reads the options file of this folder when it starts: that has happened
+if the file's access time has changed, which also tells of processes that end without a word
+(killed, or by _exit).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from raceshim._report import ParsedLog, parse_log, parse_valgrind_xml
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+#: The option variable of each runtime, and the name of its detector. A runtime reads the variables
+#: of those that it contains too (ThreadSanitizer that of UndefinedBehaviorSanitizer), and what it
+#: reads last holds: so all log to the same place, and a log's text tells whose it is.
+RUNTIMES = {
+    "TSAN_OPTIONS": "thread",
+    "ASAN_OPTIONS": "address",
+    "MSAN_OPTIONS": "memory",
+    "HWASAN_OPTIONS": "hwaddress",
+    "LSAN_OPTIONS": "leak",
+    "UBSAN_OPTIONS": "undefined",
+}
+_UNREAD = 0
+#: Fast enough to be there before a program that was exec'ed has started, and 1 % of a processor.
+_INTERVAL = 0.005
+_MAP = re.compile(
+    r"^==(\d+)==Process memory map follows:\n(.*?)^==\1==End of process memory map\.$\n?",
+    re.MULTILINE | re.DOTALL,
+)
+#: The detectors' names for themselves.
+_DETECTORS = {
+    "ThreadSanitizer": "thread",
+    "AddressSanitizer": "address",
+    "MemorySanitizer": "memory",
+    "HWAddressSanitizer": "hwaddress",
+    "LeakSanitizer": "leak",
+    "UndefinedBehaviorSanitizer": "undefined",
+}
+#: The first one is the program, but for the runtime's own copy of its read-only data.
+_MAPPED_FILE = re.compile(r"\t(/(?!.*/tsan\.rodata\.)[^\n]*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLog:
+    """What one process left.
+
+    `program` is known when the process has ended of its own accord, `completed`, and the runtime
+    leaves a record of that (ThreadSanitizer's do).
+    """
+
+    detector: str
+    pid: int
+    program: str | None
+    completed: bool
+    parsed: ParsedLog
+
+
+class LogFolder:
+    """A folder for the logs of one command; gone when the `with` block ends."""
+
+    def __init__(self) -> None:
+        """Make the folder."""
+        self.path = Path(tempfile.mkdtemp(prefix="raceshim-"))
+        self._new = self.path / "new"
+        self._kept = self.path / "kept"
+        self._new.mkdir()
+        self._kept.mkdir()
+        self._count = 0
+        self._stop = threading.Event()
+        self._collector = threading.Thread(target=self._collect, name="raceshim-logs", daemon=True)
+        for name in RUNTIMES.values():
+            self._make_options_file(name)
+
+    def __enter__(self) -> Self:
+        """Start to move logs aside."""
+        self._collector.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the folder."""
+        self._stop.set()
+        self._collector.join()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    @property
+    def log_path(self) -> str:
+        """The value for the runtimes' option `log_path`."""
+        return str(self._new / "log")
+
+    def xml_path(self, tool: str) -> str:
+        """Return the value for Valgrind's option `--xml-file`."""
+        return str(self._new / f"{tool}.%p.xml")
+
+    def options_file(self, name: str) -> str:
+        """Return the file that the runtime is told to read."""
+        return str(self.path / f"{name}.options")
+
+    def started(self) -> set[str]:
+        """Return the runtimes that have read their options file."""
+        return {
+            name
+            for name in RUNTIMES.values()
+            if os.stat(self.options_file(name)).st_atime_ns != _UNREAD  # noqa: PTH116
+        }
+
+    def processes(self) -> list[ProcessLog]:
+        """Read all logs that there are by now, in the order in which they began."""
+        self._sweep()
+        files = sorted(self._kept.iterdir(), key=lambda path: int(path.name.split("-")[0]))
+        return [_read(path) for path in files]
+
+    def _make_options_file(self, name: str) -> None:
+        path = self.options_file(name)
+        Path(path).write_text("\n", encoding="utf-8")  # an empty one is not read at all
+        # Even with `relatime` an access is recorded when the last one is before the last change.
+        os.utime(path, ns=(_UNREAD, os.stat(path).st_mtime_ns))  # noqa: PTH116
+
+    def _collect(self) -> None:
+        while not self._stop.wait(_INTERVAL):
+            self._sweep()
+
+    def _sweep(self) -> None:
+        for name in os.listdir(self._new):  # noqa: PTH208 - 200 times a second
+            self._count += 1
+            try:
+                os.rename(self._new / name, self._kept / f"{self._count}-{name}")  # noqa: PTH104
+            except FileNotFoundError:
+                continue  # the other thread was faster
+
+
+def _read(path: Path) -> ProcessLog:
+    name, _, pid = path.name.partition("-")[2].removesuffix(".xml").rpartition(".")
+    data = path.read_bytes()
+    if path.name.endswith(".xml"):
+        return ProcessLog(name, int(pid), None, completed=False, parsed=parse_valgrind_xml(data))
+    text = data.decode(errors="replace")
+    record = _MAP.search(text)
+    program = None
+    if record is not None:
+        text = text[: record.start()] + text[record.end() :]
+        mapped = _MAPPED_FILE.search(record[2])
+        program = mapped[1] if mapped else None
+    parsed = parse_log(text)
+    detector = "thread" if record is not None else _detector(parsed)
+    return ProcessLog(detector, int(pid), program, completed=record is not None, parsed=parsed)
+
+
+def _detector(parsed: ParsedLog) -> str:
+    """Tell whose log it is; a start says more than a report, which may be a guest runtime's."""
+    names = [*(s.detector for s in parsed.starts), *(r.detector for r in parsed.reports)]
+    return _DETECTORS.get(names[0], names[0]) if names else "unknown"

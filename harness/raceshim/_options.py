@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every option, declared once: default < pyproject.toml < environment < command line.
+
+`jobs` is `--jobs` on the command line, RACESHIM_JOBS in the environment, and `jobs = 2` under
+`[tool.raceshim]` in the nearest pyproject.toml above the working directory. The compiler wrapper
+reads its two options here at every compilation, so nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import os
+
+from raceshim._compilers import DETECTORS
+from raceshim._errors import UsageError
+
+TYPE_CHECKING = False  # typing's own costs an import of typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Value = str | int | float | bool | None
+
+
+class Option:
+    """One option: its name, how its text is read, its default, and what people are told."""
+
+    __slots__ = ("choices", "default", "help", "metavar", "name", "read")
+
+    def __init__(  # noqa: PLR0913 - a declaration
+        self,
+        name: str,
+        read: Callable[[str], Value],
+        default: Value,
+        text: str,
+        *,
+        metavar: str = "",
+        choices: tuple[str, ...] = (),
+    ) -> None:
+        """Declare."""
+        self.name = name
+        self.read = read
+        self.default = default
+        self.help = text
+        self.metavar = metavar
+        self.choices = choices
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The option in the environment."""
+        return "RACESHIM_" + self.name.upper()
+
+    def parse(self, text: str, where: str) -> Value:
+        """Read the option's text; `where` says in an error who wrote it."""
+        try:
+            value = self.read(text)
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from None
+        if self.choices and value not in self.choices:
+            raise UsageError(f"{where}: {text!r} is none of {', '.join(self.choices)}")
+        return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{text!r} is no number of seconds")
+    return value
+
+
+OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "compiler",
+            str,
+            "auto",
+            "compiler to use; auto takes the first of clang-19, clang-14, clang, gcc that is "
+            "installed (gate on programs: a list with commas, or all)",
+            metavar="NAME",
+        ),
+        Option(
+            "detector",
+            str,
+            "thread",
+            "detector to build with, and the one that must have run for a clean verdict",
+            choices=DETECTORS,
+        ),
+        Option("jobs", _count, 0, "programs at a time (as many as processors)", metavar="N"),
+        Option("runs", _count, 1, "how often each program runs", metavar="N"),
+        Option("timeout", _seconds, None, "end the command after so many seconds", metavar="S"),
+        Option(
+            "wait",
+            _seconds,
+            5.0,
+            "how long to wait for instrumented processes that the command leaves behind (5)",
+            metavar="S",
+        ),
+        Option(
+            "evidence",
+            str,
+            "exit",
+            "how a clean process proves that the detector ran: exit = a record when it ends, "
+            "quiet and cheap; start = a line when it starts, which also covers processes that "
+            "are killed, but ThreadSanitizer then prints three lines to each one's stderr",
+            choices=("exit", "start"),
+        ),
+        Option("json", str, None, "write the result to FILE as JSON (- is stdout)", metavar="FILE"),
+        Option("table", str, None, "write the verdicts to FILE in Markdown", metavar="FILE"),
+        Option(
+            "build_dir", str, None, "keep what is built in DIR (a private folder)", metavar="DIR"
+        ),
+    )
+}
+
+#: Which command takes which options.
+COMMAND_OPTIONS = {
+    "cc": ("compiler", "detector"),
+    "run": ("detector", "timeout", "wait", "evidence", "json"),
+    "gate": tuple(OPTIONS),
+}
+
+
+class Settings:
+    """The values in force, by option name."""
+
+    compiler: str
+    detector: str
+    jobs: int
+    runs: int
+    timeout: float | None
+    wait: float
+    evidence: str
+    json: str | None
+    table: str | None
+    build_dir: str | None
+    #: The options that somebody set, as against those that have their default.
+    told: frozenset[str]
+
+    def __init__(self, values: Mapping[str, Value], told: Iterable[str]) -> None:
+        """Keep the values."""
+        self.__dict__.update(values)
+        self.told = frozenset(told)
+
+
+def resolve(given: Mapping[str, Value]) -> Settings:
+    """Return the settings in force; `given` are those of the command line."""
+    told = {**_from_pyproject(), **_from_environment()}
+    told |= {name: value for name, value in given.items() if value is not None}
+    defaults = {option.name: option.default for option in OPTIONS.values()}
+    defaults["jobs"] = len(os.sched_getaffinity(0))
+    return Settings({**defaults, **told}, told)
+
+
+def _from_environment() -> dict[str, Value]:
+    found = {}
+    for option in OPTIONS.values():
+        text = os.environ.get(option.variable)
+        if text:
+            found[option.name] = option.parse(text, option.variable)
+    return found
+
+
+def _from_pyproject() -> dict[str, Value]:
+    path = _nearest_pyproject()
+    if path is None:
+        return {}
+    with open(path, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    if b"tool.raceshim" not in data:  # most projects; tomllib takes longer than all the rest
+        return {}
+    import tomllib  # noqa: PLC0415
+
+    try:
+        table = tomllib.loads(data.decode()).get("tool", {}).get("raceshim", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    found = {}
+    for key, value in table.items():
+        option = OPTIONS.get(key.replace("-", "_"))
+        if option is None:
+            raise UsageError(f"{path}: [tool.raceshim] has no option {key!r}")
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        found[option.name] = option.parse(text, f"{path}: {key}")
+    return found
+
+
+def _nearest_pyproject() -> str | None:
+    try:
+        folder = os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return None
+    while True:
+        path = f"{folder.rstrip('/')}/pyproject.toml"
+        if os.path.isfile(path):  # noqa: PTH113
+            return path
+        if folder in ("/", ""):
+            return None
+        folder = os.path.dirname(folder)  # noqa: PTH120

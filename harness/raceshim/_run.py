@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Run a command with the detectors' options set, and know every process that belongs to it.
+
+The options are merged with the user's own: ours that are mere defaults stand in front of theirs,
+so theirs win; those without which nothing can be read stand behind them. All processes of a
+command carry its log folder in their environment. By that they are found, wherever they have gone
+(another process group or session, adopted by init), and ended when the command is interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim._errors import ToolError
+from raceshim._logs import RUNTIMES, LogFolder
+from raceshim._report import MACHINE_STACK_FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+#: Mere defaults: the user's options win over these.
+#: history_size: with less, a race whose first access is long ago is dropped in silence.
+#: atexit_sleep_ms: the runtime's own second for every process that leaves a thread behind.
+_DEFAULTS = {
+    "TSAN_OPTIONS": "history_size=7:second_deadlock_stack=1:atexit_sleep_ms=100",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+#: ThreadSanitizer's record at the exit of a process; the others have none.
+_EXIT_RECORD = {"TSAN_OPTIONS": "print_module_map=1"}
+_GRACE = 2.0
+#: What runs now, in whichever thread; an interrupt reaches only the main one.
+_active: dict[int, tuple[subprocess.Popen[bytes], LogFolder]] = {}
+_lock = threading.Lock()
+_POLL = 0.02
+_RUNTIME_SYMBOLS = (b"__tsan_init", b"__asan_init", b"__msan_init", b"__hwasan_init")
+_RUNTIME_LIBRARY = re.compile(r"lib(clang_rt\.)?(tsan|asan|hwasan)[^/]*\.so")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. `status` is its exit status, negative for a signal."""
+
+    status: int
+    timed_out: bool
+    seconds: float
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A process that is still there after its command has ended."""
+
+    pid: int
+    command: str
+
+
+def environment(
+    logs: LogFolder,
+    base: Mapping[str, str],
+    *,
+    evidence: str = "exit",
+    options: str = "",
+) -> dict[str, str]:
+    """Return the environment of a command whose detectors shall log to a folder.
+
+    `options` are more of the user's, for every runtime.
+    """
+    merged = dict(base)
+    for variable, name in RUNTIMES.items():
+        # ThreadSanitizer, which reads UBSAN_OPTIONS too, writes to stderr before it knows its log.
+        quiet = evidence == "exit" and variable in ("TSAN_OPTIONS", "UBSAN_OPTIONS")
+        forced = [
+            f"log_path={_quoted(logs.log_path)}",
+            f"include_if_exists={_quoted(logs.options_file(name))}",
+            f"stack_trace_format={_quoted(MACHINE_STACK_FORMAT)}",
+            "" if quiet else "verbosity=1",
+            _EXIT_RECORD.get(variable, ""),
+        ]
+        parts = [_DEFAULTS.get(variable, ""), base.get(variable, ""), options, *forced]
+        merged[variable] = ":".join(part for part in parts if part)
+    return merged
+
+
+def run(  # noqa: PLR0913 - keyword arguments of a process
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    logs: LogFolder,
+    *,
+    timeout: float | None = None,
+    cwd: Path | None = None,
+    capture: bool = False,
+) -> Ended:
+    """Run a command to its end, its timeout, or an interrupt; none of the last two leaves a child.
+
+    With `capture` the command gets a session of its own, no stdin, and its output is returned;
+    otherwise it has ours.
+    """
+    pipe = subprocess.PIPE if capture else None
+    start = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            command,
+            env=dict(environ),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL if capture else None,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=capture,
+        )
+    except OSError as error:
+        raise ToolError(f"cannot run {command[0]}: {error.strerror}") from None
+    timed_out = False
+    out, err = b"", b""
+    with _lock:
+        _active[process.pid] = process, logs
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        end_all(process, logs)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # somebody escaped with our pipe
+            out, err = process.communicate(timeout=_GRACE)
+    except BaseException:
+        end_all(process, logs)
+        raise
+    finally:
+        with _lock:
+            _active.pop(process.pid, None)
+    seconds = time.monotonic() - start
+    return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
+
+
+def end_all(process: subprocess.Popen[bytes], logs: LogFolder) -> None:
+    """End a command and every process that belongs to it: politely first."""
+    for number, grace in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
+        _signal_all(process, logs, number)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline:
+            if process.poll() is not None and not any(_members(logs)):
+                return
+            time.sleep(_POLL)
+
+
+def end_active() -> None:
+    """End everything that runs in any thread."""
+    with _lock:
+        active = list(_active.values())
+    for process, logs in active:
+        end_all(process, logs)
+
+
+def left_behind(logs: LogFolder, wait: float) -> list[LeftBehind]:
+    """Wait for the instrumented processes that a command has left; return those that stay.
+
+    A process without a detector is nothing to wait for.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        left = [LeftBehind(pid, _command_of(pid)) for pid in _members(logs) if _instrumented(pid)]
+        if not left or time.monotonic() >= deadline:
+            return left
+        time.sleep(_POLL)
+
+
+def _signal_all(process: subprocess.Popen[bytes], logs: LogFolder, number: int) -> None:
+    for pid in {process.pid, *_members(logs)}:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if pid != process.pid or process.poll() is None:
+                os.kill(pid, number)
+
+
+def _members(logs: LogFolder) -> Iterator[int]:
+    """Find the processes whose environment names the log folder, zombies left out."""
+    mark = os.fsencode(logs.path)
+    for entry in os.listdir("/proc"):  # noqa: PTH208
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/environ", "rb") as file:  # noqa: PTH123
+                if mark in file.read():
+                    yield int(entry)
+
+
+def _instrumented(pid: int) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        if _RUNTIME_LIBRARY.search(Path(f"/proc/{pid}/maps").read_text(errors="replace")):
+            return True
+        with (
+            open(f"/proc/{pid}/exe", "rb") as file,  # noqa: PTH123
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image,
+        ):
+            return any(image.find(symbol) >= 0 for symbol in _RUNTIME_SYMBOLS)
+    return False
+
+
+def _command_of(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "?"
+    return b" ".join(words).decode(errors="replace").strip()
+
+
+def _quoted(value: str) -> str:
+    """Quote a value for a runtime's option parser, to which `:` is a separator."""
+    return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode(errors="replace")

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The pipeline: load, build, run, parse, filter, judge, write. Plain functions, values between."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim._build import Builder, Built, Case
+from raceshim._compilers import VALGRIND_TOOLS, Compiler, find_all, which
+from raceshim._errors import BuildError, ToolError, UsageError
+from raceshim._gate import CaseVerdict, CommandRun, CommandVerdict, ProgramRun, judge_command
+from raceshim._logs import LogFolder
+from raceshim._outcomes import observe
+from raceshim._programs import Program, load_programs
+from raceshim._report import ParsedLog, parse_log
+from raceshim._run import Ended, end_active, environment, left_behind, run
+
+if TYPE_CHECKING:
+    from raceshim._options import Settings
+
+#: More random bits than this, and the older runtimes find their shadow memory taken.
+_RANDOM_BITS = 28
+#: A detector's exit status when it has reported something; programs must not use it themselves.
+_EXIT_CODE = 66
+
+OnVerdict = Callable[[CaseVerdict], None]
+
+
+def gate_command(
+    command: Sequence[str], settings: Settings, *, any_detector: bool = False
+) -> CommandVerdict:
+    """Run a command and judge every process that ran under it."""
+    with LogFolder() as logs:
+        ended = None
+        if command:
+            environ = environment(logs, os.environ, evidence=settings.evidence)
+            line = [*_fixed_addresses(), *command]
+            ended = run(line, environ, logs, timeout=settings.timeout)
+        left = left_behind(logs, settings.wait) if ended else []
+        return judge_command(
+            CommandRun(
+                tuple(command),
+                ended,
+                tuple(logs.processes()),
+                frozenset(logs.started()),
+                tuple(left),
+            ),
+            None if any_detector else settings.detector,
+        )
+
+
+def gate_programs(
+    paths: Sequence[Path], settings: Settings, started: Callable[[int], None], done: OnVerdict
+) -> list[CaseVerdict]:
+    """Build, run and judge all programs below some paths.
+
+    `started` is told how many cases there are, `done` each verdict as it comes, in any order.
+    """
+    cases = plan(load(paths), find_all(settings.compiler))
+    started(len(cases))
+    with _build_folder(settings) as folder:
+        builder = Builder(folder)
+        gate = functools.partial(gate_case, builder=builder, runs=settings.runs)
+        return _in_parallel(gate, cases, settings.jobs, done)
+
+
+def load(paths: Sequence[Path]) -> list[Program]:
+    """Read the programs at or below some paths; none at all is an error."""
+    programs = [program for path in paths for program in load_programs(path)]
+    if not programs:
+        raise UsageError(f"no race_*.c, norace_*.c or miss_*.c in {' '.join(map(str, paths))}")
+    return programs
+
+
+def plan(programs: Sequence[Program], compilers: Sequence[Compiler]) -> list[Case]:
+    """Return what there is to build."""
+    return [
+        Case(program, variant, compiler)
+        for program in programs
+        for compiler in compilers
+        if program.runs_on(compiler)
+        for variant in program.variants
+        if program.expected(variant, compiler)
+    ]
+
+
+def gate_case(case: Case, builder: Builder, runs: int) -> CaseVerdict:
+    """Build a case, run it, and judge what it showed."""
+    expected = case.program.outcomes(case.variant, case.compiler)
+    try:
+        built = builder.build(case)
+    except BuildError as error:
+        return CaseVerdict(case, expected, (), str(error))
+    return CaseVerdict(case, expected, tuple(run_program(built) for _ in range(runs)))
+
+
+def run_program(built: Built) -> ProgramRun:
+    """Run a program once."""
+    program, compiler = built.case.program, built.case.compiler
+    found = _run_once(built, ())
+    if "unexpected memory mapping" in {f.kind for p in found[1] for f in p.failures}:
+        found = _run_once(built, ("setarch", "-R"))
+    ended, parsed, evidence = found
+    wanted = program.get("stdout", compiler)
+    return ProgramRun(
+        observe(
+            reports=tuple(r for p in parsed for r in p.reports),
+            failures=tuple(f for p in parsed for f in p.failures),
+            status=ended.status,
+            timed_out=ended.timed_out,
+            expected_stdout=not wanted or ended.stdout == f"{wanted}\n",
+        ),
+        tuple(r for p in parsed for r in p.reports),
+        ended.seconds,
+        evidence,
+        # A program that had to be killed may have been at anything.
+        ended.timed_out or all(p.complete for p in parsed),
+    )
+
+
+def _run_once(built: Built, prefix: Sequence[str]) -> tuple[Ended, list[ParsedLog], bool]:
+    program, compiler = built.case.program, built.case.compiler
+    detector = program.detector
+    own = dict(word.split("=", 1) for word in program.words("env", compiler))
+    # What the machine's owner has set for his own programs is no part of the experiment.
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("SAN_OPTIONS")}
+    with LogFolder() as logs:
+        options = f"exitcode={_EXIT_CODE}:{program.get('options', compiler).replace(' ', ':')}"
+        environ = environment(logs, clean | own, options=options.strip(":"))
+        command = [*prefix, str(built.binary), *program.words("args", compiler)]
+        if detector in VALGRIND_TOOLS:
+            command = [*_valgrind(detector, logs), *command]
+        ended = run(
+            command,
+            environ,
+            logs,
+            timeout=program.timeout,
+            cwd=built.binary.parent,
+            capture=True,
+        )
+        processes = logs.processes()
+        ran = {p.detector for p in processes} | logs.started()
+    parsed = [p.parsed for p in processes]
+    if detector not in VALGRIND_TOOLS:
+        parsed.append(parse_log(ended.stderr))  # what a runtime says before it knows its log
+    return ended, parsed, detector == "none" or detector in ran
+
+
+def _valgrind(tool: str, logs: LogFolder) -> list[str]:
+    if which("valgrind") is None:
+        raise ToolError("valgrind is not installed")
+    return [
+        "valgrind",
+        f"--tool={tool}",
+        "--xml=yes",
+        f"--xml-file={logs.xml_path(tool)}",
+        "--fair-sched=try",
+        "--child-silent-after-fork=yes",
+    ]
+
+
+@functools.cache
+def _fixed_addresses() -> tuple[str, ...]:
+    """Return what runs a command without address randomisation, where that is needed and allowed.
+
+    A command cannot be run again like a test program can: it may have had effects.
+    """
+    try:
+        bits = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text(encoding="ascii"))
+        if bits > _RANDOM_BITS:
+            subprocess.run(["setarch", "-R", "true"], check=True, capture_output=True)
+            return ("setarch", "-R")
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        pass
+    return ()
+
+
+@contextmanager
+def _build_folder(settings: Settings) -> Iterator[Path]:
+    if settings.build_dir is not None:
+        folder = Path(settings.build_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="raceshim-build-") as private:
+            yield Path(private)
+
+
+def _in_parallel(
+    gate: Callable[[Case], CaseVerdict], cases: Sequence[Case], jobs: int, done: OnVerdict
+) -> list[CaseVerdict]:
+    """Judge all cases; the verdicts come back in the order of the cases."""
+    interrupted = threading.Event()
+
+    def unless_interrupted(case: Case) -> CaseVerdict:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        return gate(case)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(unless_interrupted, case) for case in cases]
+        try:
+            pending: set[Future[CaseVerdict]] = set(futures)
+            while pending:
+                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    done(future.result())
+        except BaseException:
+            interrupted.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_active()
+            raise
+    return [future.result() for future in futures]
