@@ -59,7 +59,6 @@ __attribute__((noinline)) int rsh_counters_write(const uint64_t *counters, size_
 	rshi_will_load(&caller, counters, size);
 	sweep(copy, counters, n);
 
-	rshi_will_call(sizeof(void *) + sizeof(void *) + sizeof(size_t));
 	err = w->write(w->arg, copy, size);
 	munmap(copy, size);
 out:

@@ -29,7 +29,6 @@ uint64_t rshi_tsan_atomic64_load(const volatile uint64_t *p, int order)
         RSHI_HOOK(__tsan_atomic64_load);
 
 void rshi_msan_unpoison(const volatile void *p, size_t n) RSHI_HOOK(__msan_unpoison);
-void rshi_msan_unpoison_param(size_t n) RSHI_HOOK(__msan_unpoison_param);
 void rshi_msan_check(const volatile void *p, size_t n) RSHI_HOOK(__msan_check_mem_is_initialized);
 
 void *rshi_asan_region_is_poisoned(const void *p, size_t n) RSHI_HOOK(__asan_region_is_poisoned);
@@ -130,16 +129,6 @@ static inline uint64_t rshi_user_load64(const uint64_t *p)
 	if (rshi_tsan_atomic64_load)
 		return rshi_tsan_atomic64_load(p, __ATOMIC_RELAXED);
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-/*
- * Before a callback of the user's with @n bytes of arguments, which MSan would otherwise judge by
- * what the last instrumented call happened to leave behind.
- */
-static inline void rshi_will_call(size_t n)
-{
-	if (rshi_msan_unpoison_param)
-		rshi_msan_unpoison_param(n);
 }
 
 #endif /* RSH_CORE_DETECTOR_H */

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Builds of the library for the tests: any compiler, any flags, in a folder of the test's own."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COMPILERS = ("clang-14", "clang-19", "gcc-12")
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Run a command that has to succeed and return what it prints."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def configure(folder: Path, compiler: str, flags: str = "", *options: str) -> Path:
+    """Configure a release build of the library, with `flags` as the user's C flags."""
+    run(
+        "cmake", "-S", ROOT, "-B", folder, "-G", "Ninja",
+        f"-DCMAKE_C_COMPILER={compiler}", f"-DCMAKE_C_FLAGS={flags}",
+        "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        "-DRSH_BUILD_TESTS=OFF", "-DCMAKE_INSTALL_LIBDIR=lib", *options,
+    )  # fmt: skip
+    return folder
+
+
+def build(folder: Path, compiler: str, flags: str = "", *options: str) -> Path:
+    """Build the library likewise and return the build folder."""
+    configure(folder, compiler, flags, *options)
+    run("cmake", "--build", folder, "-j", "2")
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One line of `nm`: in which object, which name, and nm's letter for what it is."""
+
+    object: str
+    name: str
+    kind: str
+
+
+def symbols(*arguments: str | Path) -> list[Symbol]:
+    """Return the symbols of an object, an archive's objects, or (with `-D`) a shared library."""
+    found = []
+    current = ""
+    for line in run("nm", "--format=posix", *arguments).splitlines():
+        if line.endswith(":"):
+            current = line[:-1].split("[")[-1].rstrip("]")
+        elif fields := line.split():
+            found.append(Symbol(current, fields[0].split("@")[0], fields[1]))
+    return found

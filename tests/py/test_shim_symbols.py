@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the library's objects call and export, whatever flags the user's project has."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from shim_builds import COMPILERS, ROOT, Symbol, build, configure, run, symbols
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEVELS = ("-O0", "-O2", "-O3")
+SIGNAL_SOURCES = sorted(ROOT.glob("shim/src/**/*_sig.c"))
+
+# Nothing but the library's own functions for handlers may be called from a handler.
+SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
+# What the rest of the library takes from libc.
+LIBC = {"__errno_location", "mmap", "munmap", "strerror"}
+HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
+
+# Flags of projects that instrument everything they compile, several kinds at once.
+HOSTILE = {
+    "clang": (
+        "-fsanitize=thread --coverage -fprofile-update=atomic",
+        "-fsanitize=address,undefined -fprofile-instr-generate -fcoverage-mapping -pg",
+        "-fsanitize=memory -fsanitize-coverage=trace-pc-guard,trace-cmp,trace-div,trace-gep",
+        "-fprofile-generate -finstrument-functions -fstack-protector-all -D_FORTIFY_SOURCE=2",
+        "-fsanitize-coverage=inline-8bit-counters,pc-table -ftrivial-auto-var-init=pattern",
+        "-finstrument-functions-after-inlining -fcs-profile-generate -fxray-instrument",
+        "-fomit-frame-pointer -fno-asynchronous-unwind-tables -fpatchable-function-entry=4",
+    ),
+    "gcc": (
+        "-fsanitize=thread --coverage -fprofile-update=atomic",
+        "-fsanitize=address,undefined -pg -mfentry",
+        "-fprofile-generate -finstrument-functions -fstack-protector-all -D_FORTIFY_SOURCE=2",
+        "-fsanitize-coverage=trace-pc,trace-cmp -flto -ftrivial-auto-var-init=pattern",
+        "-fomit-frame-pointer -fno-asynchronous-unwind-tables -fpatchable-function-entry=4",
+    ),
+}
+CASES = [
+    pytest.param(compiler, flags, id=f"{compiler}-{number}")
+    for compiler in COMPILERS
+    for number, flags in enumerate(HOSTILE[compiler.split("-")[0]])
+]
+
+
+def needs_of_a_handler(object_file: Path) -> set[str]:
+    """Return what an object needs that no signal handler may call."""
+    return {s.name for s in symbols("-u", object_file) if not SIGNAL_SAFE.fullmatch(s.name)}
+
+
+def instrumentation(found: list[Symbol]) -> set[str]:
+    """Return what objects need beyond the listed hooks, weakly, and the listed libc functions."""
+    own = {s.name for s in found if s.kind in "TDBR" and s.name.startswith(("rsh_", "rshi_"))}
+    allowed = own | LIBC | {"_GLOBAL_OFFSET_TABLE_"}
+    return {
+        s.name
+        for s in found
+        if (s.kind == "U" and s.name not in allowed) or (s.kind in "wWvV" and s.name not in HOOKS)
+    }
+
+
+@pytest.fixture(scope="module", params=COMPILERS)
+def signal_compile(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
+    """Return the command that the build compiles code for handlers with, up to the files."""
+    folder = configure(tmp_path_factory.mktemp("build"), request.param)
+    for entry in json.loads((folder / "compile_commands.json").read_text()):
+        if entry["file"].endswith("_sig.c"):
+            command = shlex.split(entry["command"])
+            return command[: command.index("-o")]
+    pytest.fail("no source file for handlers is compiled")
+
+
+def compile_for_handler(command: list[str], level: str, source: Path, folder: Path) -> Path:
+    result = folder / f"{source.stem}{level}.o"
+    run(*command, level, "-c", source, "-o", result)
+    return result
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_code_for_handlers_calls_nothing_else(
+    signal_compile: list[str], level: str, tmp_path: Path
+) -> None:
+    assert {p.name for p in SIGNAL_SOURCES} >= {"sigsafe_x86_64_sig.c", "sys_linux_sig.c"}
+    for source in SIGNAL_SOURCES:
+        built = compile_for_handler(signal_compile, level, source, tmp_path)
+        assert needs_of_a_handler(built) == set(), source.name
+        assert any(s.name.endswith("_sig") and s.kind == "T" for s in symbols(built))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_struct_copy_in_a_handler_is_seen(
+    signal_compile: list[str], level: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "struct_copy_sig.c"
+    source.write_text(
+        "struct stack { void *pc[8192]; };\n"
+        "void copy_sig(struct stack *, const struct stack *);\n"
+        "void copy_sig(struct stack *dst, const struct stack *src)\n{\n\t*dst = *src;\n}\n"
+    )
+    built = compile_for_handler(signal_compile, level, source, tmp_path)
+    assert needs_of_a_handler(built) == {"memcpy"}
+
+
+@pytest.mark.parametrize("level", ["-O2", "-O3"])
+def test_a_copy_loop_in_a_handler_is_seen(
+    signal_compile: list[str], level: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "loop_sig.c"
+    source.write_text(
+        "void copy_sig(char *restrict, const char *restrict, unsigned long);\n"
+        "void copy_sig(char *restrict dst, const char *restrict src, unsigned long n)\n{\n"
+        "\tfor (unsigned long i = 0; i < n; i++)\n\t\tdst[i] = src[i];\n}\n"
+    )
+    built = compile_for_handler(signal_compile, level, source, tmp_path)
+    assert needs_of_a_handler(built) == {"memcpy"}
+
+
+def machine_code(archive: Path) -> str:
+    """Return the archive's disassembly without addresses of the file itself."""
+    listing = run("objdump", "-dr", "--no-show-raw-insn", archive)
+    return listing.replace(str(archive), "")
+
+
+@pytest.fixture(scope="module")
+def plain_code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the archive's machine code of builds without any flags of the user's."""
+    return {
+        compiler: machine_code(
+            build(tmp_path_factory.mktemp("plain"), compiler) / "shim/libraceshim.a"
+        )
+        for compiler in COMPILERS
+    }
+
+
+@pytest.mark.parametrize(("compiler", "flags"), CASES)
+def test_flags_of_the_user_change_nothing(
+    compiler: str, flags: str, plain_code: dict[str, str], tmp_path: Path
+) -> None:
+    # Some of these programs link only with functions that the user's project brings along.
+    folder = build(tmp_path, compiler, flags, "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY")
+    archive = folder / "shim/libraceshim.a"
+    assert instrumentation(symbols(archive)) == set()
+    assert machine_code(archive) == plain_code[compiler]
+
+    shared = folder / "shim/libraceshim.so"
+    dynamic = run("readelf", "-d", shared)
+    assert re.findall(r"NEEDED.*\[(.*)\]", dynamic) == ["libc.so.6"]
+    defined = {s.name for s in symbols("-D", "--defined-only", shared)}
+    assert defined == exports(archive)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "-fsanitize=thread",
+        "-fsanitize=address",
+        "--coverage",
+        "-fprofile-generate",
+        "-finstrument-functions",
+        "-fsanitize-coverage=trace-pc",
+        "-pg",
+    ],
+)
+def test_an_instrumented_object_is_seen(compiler: str, flag: str, tmp_path: Path) -> None:
+    archive = tmp_path / "libraceshim.a"
+    include = [f"-I{ROOT / 'shim/include'}", f"-I{ROOT / 'annotations/include'}"]
+    for source in ("copy_out.c", "counters.c"):
+        run(
+            compiler, "-std=gnu11", "-O2", "-D_GNU_SOURCE", *include, flag,
+            "-c", ROOT / "shim/src/core" / source, "-o", tmp_path / f"{source}.o",
+        )  # fmt: skip
+        run("ar", "rcs", archive, tmp_path / f"{source}.o")
+    assert instrumentation(symbols(archive)) - {"rsh_memcpy_sig"}
+
+    # The build itself looks for the same.
+    check = ["cmake", "-DNM=nm", f"-DARCHIVE={archive}", "-P"]
+    checker = str(ROOT / "cmake/check_uninstrumented.cmake")
+    done = subprocess.run([*check, checker], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "is instrumented" in done.stderr
+
+
+def exports(archive: Path) -> set[str]:
+    """Return the names that an archive's objects define for programs outside the library."""
+    hidden = {
+        fields[-1]
+        for line in run("readelf", "--symbols", "--wide", archive).splitlines()
+        if "HIDDEN" in (fields := line.split())
+    }
+    return {s.name for s in symbols("--defined-only", "-g", archive)} - hidden
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_only_the_public_functions_are_exported(compiler: str, tmp_path: Path) -> None:
+    folder = build(tmp_path, compiler)
+    archive = folder / "shim/libraceshim.a"
+    public = {
+        name
+        for header in ROOT.glob("shim/include/raceshim/*.h")
+        for name in re.findall(r"^RSH_API [^;(]*?\*?(\w+)\(", header.read_text(), re.MULTILINE)
+    }
+    assert "rsh_copy_out" in public
+    assert exports(archive) == public
+    assert all(
+        s.name.startswith(("rsh_", "rshi_")) for s in symbols("--defined-only", "-g", archive)
+    )
+    shared = symbols("-D", "--defined-only", folder / "shim/libraceshim.so")
+    assert {s.name for s in shared} == public
+
+
+def test_every_hook_in_the_archive_is_listed_and_weak(sdk: Path) -> None:
+    weak = {s.name for s in symbols(sdk / "lib/libraceshim.a") if s.kind == "w"}
+    assert weak == HOOKS
