@@ -18,7 +18,7 @@ int __tsan_get_report_thread(void *report, unsigned long index, int *tid, unsign
 int __tsan_get_report_loc_object_type(void *report, unsigned long index, const char **type);
 void __tsan_on_report(void *report);
 
-static const char *wanted_thread, *wanted_type;
+static const char *wanted_thread, *wanted_type, *found = "nothing";
 
 void insist_on_thread(const char *name)
 {
@@ -28,6 +28,11 @@ void insist_on_thread(const char *name)
 void insist_on_type(const char *name)
 {
 	wanted_type = name;
+}
+
+const char *found_in_report(void)
+{
+	return found;
 }
 
 static bool has_thread(void *report, int count)
@@ -40,8 +45,10 @@ static bool has_thread(void *report, int count)
 
 		__tsan_get_report_thread(report, (unsigned long)i, &tid, &os_id, &running, &name,
 		                         &parent, trace, 1);
-		if (name && strcmp(name, wanted_thread) == 0)
+		if (name && strcmp(name, wanted_thread) == 0) {
+			found = wanted_thread;
 			return true;
+		}
 	}
 	return false;
 }
@@ -52,8 +59,10 @@ static bool has_type(void *report, int count)
 		const char *type = NULL;
 
 		__tsan_get_report_loc_object_type(report, (unsigned long)i, &type);
-		if (type && strcmp(type, wanted_type) == 0)
+		if (type && strcmp(type, wanted_type) == 0) {
+			found = wanted_type;
 			return true;
+		}
 	}
 	return false;
 }

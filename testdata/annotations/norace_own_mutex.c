@@ -4,8 +4,7 @@
  * annotations make it a mutex; without them every critical section races with every other.
  *
  * control: data race in deposit, withdraw
- * annotation: RSH_RACE_MUTEX_BEFORE_LOCK RSH_RACE_MUTEX_AFTER_LOCK
- * annotation: RSH_RACE_MUTEX_BEFORE_UNLOCK RSH_RACE_MUTEX_AFTER_UNLOCK
+ * annotation: RSH_RACE_MUTEX_BEFORE_LOCK RSH_RACE_MUTEX_AFTER_LOCK RSH_RACE_MUTEX_BEFORE_UNLOCK RSH_RACE_MUTEX_AFTER_UNLOCK
  * uninstrumented: helper_hidden.c
  */
 #include <raceshim/annotate.h>

@@ -4,8 +4,7 @@
  * reader's before the next writer's; without the read side's annotations both look like races.
  *
  * control: data race in write_table, read_table
- * annotation: RSH_RACE_MUTEX_BEFORE_RDLOCK RSH_RACE_MUTEX_AFTER_RDLOCK
- * annotation: RSH_RACE_MUTEX_BEFORE_RDUNLOCK RSH_RACE_MUTEX_AFTER_RDUNLOCK
+ * annotation: RSH_RACE_MUTEX_BEFORE_RDLOCK RSH_RACE_MUTEX_AFTER_RDLOCK RSH_RACE_MUTEX_BEFORE_RDUNLOCK RSH_RACE_MUTEX_AFTER_RDUNLOCK
  * uninstrumented: helper_hidden.c
  */
 #include "own_mutex.h"

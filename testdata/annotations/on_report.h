@@ -6,10 +6,13 @@
 #ifndef ON_REPORT_H
 #define ON_REPORT_H
 
-/* From now on every report must have a thread or fiber of this name. */
+/* Every report from now on must have a thread or fiber of this name. */
 void insist_on_thread(const char *name);
 
-/* From now on every report must have a location of this type of object. */
+/* Every report from now on must have a location of this type of object. */
 void insist_on_type(const char *name);
+
+/* Which of these names the last report had. */
+const char *found_in_report(void);
 
 #endif

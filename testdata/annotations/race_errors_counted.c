@@ -5,10 +5,12 @@
  * build that counts nothing.
  *
  * report: data race in put, get
- * control: crash
+ * control: crash or data race in put, get
+ * stdout: 1
  * annotation: RSH_DEFINE_RACE_ERRORS rsh_race_errors
  * uninstrumented: helper_hidden.c
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <raceshim/annotate.h>
@@ -49,5 +51,6 @@ int main(void)
 	run_two(putter, getter);
 	if (rsh_race_errors() != 1)
 		abort();
+	printf("%zu\n", rsh_race_errors());
 	return 0;
 }

@@ -4,10 +4,12 @@
  * aborts when TSan reports a race in which no fiber of that name takes part.
  *
  * report: data race in fiber_body, main
- * control: crash
+ * control: crash or data race in fiber_body, main
+ * stdout: indexer
  * annotation: RSH_RACE_FIBER_NAME
  * uninstrumented: helper_on_report.c
  */
+#include <stdio.h>
 #include <ucontext.h>
 
 #include <raceshim/annotate.h>
@@ -42,5 +44,6 @@ int main(void)
 	swapcontext(&scheduler, &fiber);
 	shared = 2;
 	RSH_RACE_FIBER_DESTROY(handle);
+	puts(found_in_report());
 	return shared != 2;
 }

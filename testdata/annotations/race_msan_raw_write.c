@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A reply with an uninitialised hole goes out through a raw system call, which no interceptor
- * sees: stack contents leak to the peer and MSan is silent, until it is told of the read.
+ * A reply with an uninitialised hole goes out through a raw system call, which passes no
+ * interceptor. Stack contents leak to the peer and MSan is silent, until it is told of the read.
  *
  * detector: memory
  * report: use-of-uninitialized-value in send_reply

@@ -4,10 +4,12 @@
  * that reads its own reports insists on that, and aborts without it.
  *
  * report: data race in fill_buffer, send_buffer
- * control: crash
+ * control: crash or data race in fill_buffer, send_buffer
+ * stdout: Connection
  * annotation: RSH_RACE_TAG_ASSIGN
  * uninstrumented: helper_hidden.c helper_on_report.c
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <raceshim/annotate.h>
@@ -51,5 +53,6 @@ int main(void)
 	(void)tag;
 	run_two(filler, sender);
 	free(connection);
+	puts(found_in_report());
 	return 0;
 }

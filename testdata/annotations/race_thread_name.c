@@ -4,10 +4,13 @@
  * aborts when TSan reports a race in which no thread of that name takes part.
  *
  * report: data race in fill_queue, drain_queue
- * control: crash
+ * control: crash or data race in fill_queue, drain_queue
+ * stdout: queue filler
  * annotation: RSH_RACE_THREAD_NAME
  * uninstrumented: helper_hidden.c helper_on_report.c
  */
+#include <stdio.h>
+
 #include <raceshim/annotate.h>
 
 #include "hidden.h"
@@ -44,5 +47,6 @@ int main(void)
 {
 	insist_on_thread("queue filler");
 	run_two(filler, drainer);
+	puts(found_in_report());
 	return queue;
 }

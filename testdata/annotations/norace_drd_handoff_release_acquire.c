@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * norace_handoff_release_acquire.c, judged by DRD.
+ *
+ * detector: drd
+ * control: data race in consumer
+ * annotation: RSH_RACE_RELEASE RSH_RACE_ACQUIRE
+ * helper: helper_hidden.c
+ */
+#include "norace_handoff_release_acquire.c"

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * norace_own_mutex.c, judged by Helgrind.
+ *
+ * detector: helgrind
+ * control: data race in deposit, withdraw
+ * annotation: RSH_RACE_MUTEX_BEFORE_LOCK RSH_RACE_MUTEX_AFTER_LOCK RSH_RACE_MUTEX_BEFORE_UNLOCK RSH_RACE_MUTEX_AFTER_UNLOCK
+ * helper: helper_hidden.c
+ */
+#include "norace_own_mutex.c"

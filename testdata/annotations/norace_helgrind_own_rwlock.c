@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * norace_own_rwlock.c, judged by Helgrind.
+ *
+ * detector: helgrind
+ * control: data race in write_table, read_table
+ * annotation: RSH_RACE_MUTEX_BEFORE_RDLOCK RSH_RACE_MUTEX_AFTER_RDLOCK RSH_RACE_MUTEX_BEFORE_RDUNLOCK RSH_RACE_MUTEX_AFTER_RDUNLOCK
+ * helper: helper_hidden.c
+ */
+#include "norace_own_rwlock.c"
