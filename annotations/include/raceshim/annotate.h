@@ -63,6 +63,13 @@
 #include <raceshim/mem_none.h>
 #endif
 
+/**
+ * RSH_RACE_ENABLED, RSH_MEM_ENABLED - is there a detector on this axis?
+ *
+ * Constants 0 or 1, defined by the backend. For code that only serves an annotation; which detector
+ * it is says RSH_HAS_TSAN and its like in <raceshim/detect.h>.
+ */
+
 #define RSHI_CHECK_ACCESS_SIZE(macro, size)                                                        \
 	RSHI_STATIC_ASSERT((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8 ||             \
 	                           (size) == 16,                                                   \
@@ -197,11 +204,12 @@
  * RSH_RACE_MUTEX_CREATE, _CREATE_RECURSIVE, _DESTROY - the life of a lock
  *
  * Optional for a lock in static storage: the first lock operation makes the lock known
- * (non-recursive). DESTROY reports a lock that is still held.
+ * (non-recursive). CREATE must happen before the first use in another thread, like any
+ * initialisation. DESTROY reports a lock that is still held.
  *
  * @m: the lock
  *
- * Detectors: TSan also reports use after DESTROY, double lock and unlock of an unlocked lock.
+ * Detectors: TSan also reports a CREATE that races with a use, use after DESTROY, double lock and unlock of an unlocked lock.
  * Helgrind, DRD: a recursive mutex is passed on at its outermost level; room for 64 at a time.
  */
 #define RSH_RACE_MUTEX_CREATE(m)           rshi_race_mutex_create(m)

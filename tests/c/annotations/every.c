@@ -237,7 +237,7 @@ unsigned long statistics(unsigned long *counter)
 	*counter = value + 1;
 	A(RSH_RACE_IGNORE_WRITES_END());
 	A(RSH_RACE_IGNORE_SYNC_BEGIN());
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	value += __atomic_load_n(counter + 1, __ATOMIC_ACQUIRE);
 	A(RSH_RACE_IGNORE_SYNC_END());
 	A(RSH_RACE_HAPPENS_BEFORE(counter));
 	A(RSH_RACE_HAPPENS_AFTER(counter));
