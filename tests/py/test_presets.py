@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The C tests under every preset, and that each preset builds what its name says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from shim_builds import ROOT, run, symbols
+
+PRESETS = json.loads((ROOT / "CMakePresets.json").read_text())
+WORKFLOWS = [preset["name"] for preset in PRESETS["workflowPresets"]]
+DETECTORS = {"tsan": "__tsan_init", "visible": "__tsan_init", "asan-ubsan": "__asan_init"} | {
+    "msan": "__msan_init"
+}
+
+
+def test_every_preset_has_a_workflow() -> None:
+    visible = [p["name"] for p in PRESETS["configurePresets"] if not p.get("hidden")]
+    assert sorted(WORKFLOWS) == sorted(visible)
+    assert set(WORKFLOWS) >= {"dev", "release", "gcc", "clang-14", *DETECTORS}
+
+
+@pytest.mark.parametrize("preset", WORKFLOWS)
+def test_workflow(preset: str) -> None:
+    said = run("cmake", "--workflow", "--preset", preset, cwd=ROOT)
+    passed = re.search(r"100% tests passed, 0 tests failed out of (\d+)", said)
+    assert passed
+    assert int(passed[1]) == len(list(ROOT.glob("tests/c/test_*.c"))) + 3  # sigsafe has 4 builds
+
+    # The tests are instrumented by the detector of the preset's name, and by no other.
+    build = ROOT / "build" / preset
+    needed = {s.name for s in symbols(*build.glob("tests/c/CMakeFiles/test_copy_out.dir/*.o"))}
+    expected = {DETECTORS[preset]} if preset in DETECTORS else set()
+    assert needed & set(DETECTORS.values()) == expected
+
+    # The shim is instrumented by none, but in the visible build, and what runs in handlers never.
+    objects = sorted(build.glob("shim/CMakeFiles/*/src/**/*.o"))
+    assert len(objects) >= 5
+    for built in objects:
+        seen = bool({s.name for s in symbols(built)} & set(DETECTORS.values()))
+        assert seen == (preset == "visible" and not built.name.endswith("_sig.c.o")), built.name
