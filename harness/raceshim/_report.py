@@ -1,13 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Read what detectors print: `parse_log` for text, `parse_valgrind_xml` for Valgrind's tools."""
+"""Read what detectors print: `parse_log` for text, `parse_valgrind_xml` for Valgrind's tools.
+
+One pass over the lines. A header opens a reader for that family of reports; the lines after it
+are offered to the reader that was opened last. The values are in `_report_model`, the families in
+`_report_tsan`, `_report_errors` and `_report_ubsan`, frames in `_report_frames`.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+from raceshim import _report_errors as errors
 from raceshim import _report_tsan as tsan
-from raceshim._report_frames import MACHINE_STACK_FORMAT
+from raceshim import _report_ubsan as ubsan
+from raceshim._report_failures import LifeSigns
+from raceshim._report_frames import MACHINE_STACK_FORMAT, parse_frame
 from raceshim._report_model import Access, Failure, Frame, ParsedLog, Report, Stack, Start
+from raceshim._report_text import render_report
+from raceshim._report_valgrind import parse_valgrind_xml
+
+if TYPE_CHECKING:
+    from raceshim._report_open import OpenReport
 
 __all__ = [
     "MACHINE_STACK_FORMAT",
@@ -23,44 +37,125 @@ __all__ = [
     "render_report",
 ]
 
-_TSAN_START = re.compile(r"\*{5} Running under (ThreadSanitizer) v\d+ \(pid (\d{1,10})\) \*{5}")
+#: Runtimes cut their lines at 16 KiB; what is longer is no line of a report.
+_LONGEST_LINE = 1 << 15
+#: A count that a runtime prints at exit, when it has reported anything.
+_COUNT = re.compile(r"\w{1,32}Sanitizer: (?:reported )?[1-9]\d* warnings")
+#: The beginning of a header at the very end of a log.
+_CUT_HEADER = re.compile(
+    r"==\d{1,10}==(?:E|ER|ERR|ERRO|ERROR\b.*|WARNI?|WARNIN|WARNING\b.*)?$|WARNING(?:: ?[TM]?\w*)?$"
+)
 
 
 def parse_log(text: str) -> ParsedLog:
-    """Read a log of one or several processes.
+    """Read a log of one process or of several.
 
-    Nothing that looks like a report is ever dropped: what is cut off, torn or mixed with another
-    report comes out with `complete=False`, and so does the log.
+    Nothing that looks like a report is dropped: what is cut off, torn, or mixed with another
+    process's report comes out with `complete=False`, and the log with it. The log is incomplete
+    too when it holds traces of a report that is not there.
+
+    A crash under a detector is a `Failure` of kind DEADLYSIGNAL as well as a `Report` (SEGV).
     """
-    reports: list[Report] = []
-    starts: list[Start] = []
-    failures: list[Failure] = []
-    current: tsan.TsanReport | None = None
-    for line in text.split("\n"):
-        if tsan.HEADER in line:
-            if current is not None:
-                reports.append(current.finish(cut=True))
-            current = tsan.TsanReport(line)
-            continue
-        start = _TSAN_START.search(line) if "Running under" in line else None
-        if start is not None:
-            starts.append(Start(start[1], int(start[2])))
-        if current is not None:
-            current.feed(line)
+    reader = _LogReader()
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        if end < 0:
+            reader.feed(text[start:], ended=False)
+            break
+        reader.feed(text[start:end].removesuffix("\r"), ended=True)
+        start = end + 1
+    return reader.finish()
+
+
+class _LogReader:
+    """The state of one pass: reports being read, innermost last, and those that were read."""
+
+    def __init__(self) -> None:
+        self._signs = LifeSigns()
+        self._open: list[OpenReport] = []
+        self._reports: list[OpenReport | Report] = []
+        self._whole = True
+        self._counted = False
+        self._in_check = False  # the stack of a failed check follows
+
+    def feed(self, line: str, *, ended: bool) -> None:
+        """Read one line."""
+        if len(line) > _LONGEST_LINE:
+            return
+        if not ended and _CUT_HEADER.search(line):
+            self._whole = False
+        if self._in_check:
+            if parse_frame(line) is not None:
+                self._signs.more(line)
+                return
+            self._in_check = False
+        opened = _open_report(line)
+        if opened is not None:
+            self._push(opened)
+        elif self._signs.feed(line):
+            self._in_check = True
+        elif not self._offer(line, ended=ended):
+            self._counted = self._counted or _COUNT.search(line) is not None
+            if tsan.is_evidence(line) or errors.is_evidence(line):
+                self._whole = False
+
+    def finish(self) -> ParsedLog:
+        """Give all that was read."""
+        reports = tuple(
+            item if isinstance(item, Report) else item.report() for item in self._reports
+        )
+        whole = self._whole and all(report.complete for report in reports)
+        if self._counted and not reports:
+            whole = False
+        return ParsedLog(reports, tuple(self._signs.starts), tuple(self._signs.failures), whole)
+
+    def _push(self, opened: OpenReport) -> None:
+        if self._open:
+            self._open[-1].overlaid.append(opened)
+        self._open.append(opened)
+        self._reports.append(opened)
+
+    def _offer(self, line: str, *, ended: bool) -> bool:
+        while self._open:
+            current = self._open[-1]
+            taken = current.feed(line, ended=ended)
+            if taken and current.overlaid:
+                _mark_mixed(current)
             if current.closed:
-                reports.append(current.finish(cut=False))
-                current = None
-    if current is not None:
-        reports.append(current.finish(cut=False))
-    complete = all(report.complete for report in reports)
-    return ParsedLog(tuple(reports), tuple(starts), tuple(failures), complete)
+                self._open.pop()
+                if not self._open:
+                    self._settle()
+            if taken or not current.closed:
+                return taken
+        return False
+
+    def _settle(self) -> None:
+        """Turn all that is closed into values, once nothing is open that could still mix in."""
+        for index in range(len(self._reports) - 1, -1, -1):
+            item = self._reports[index]
+            if isinstance(item, Report):
+                break
+            self._reports[index] = item.report()
 
 
-def render_report(report: Report) -> str:
-    """Show a report to people."""
-    return report.text
+def _open_report(line: str) -> OpenReport | None:
+    if tsan.is_header(line):
+        return tsan.TsanReport(line)
+    if "Sanitizer" in line:
+        header = errors.HEADER.search(line)
+        if header is not None:
+            return errors.ErrorReport(header)
+    if ubsan.MARK in line:
+        return ubsan.UbsanReport(line)
+    return None
 
 
-def parse_valgrind_xml(data: bytes) -> ParsedLog:
-    """Read the XML of Helgrind, DRD or Memcheck."""
-    raise NotImplementedError
+def _mark_mixed(report: OpenReport) -> None:
+    """Doubt a report that goes on after others began: no line tells whose it is."""
+    waiting = [report]
+    while waiting:
+        mixed = waiting.pop()
+        mixed.sound = False
+        waiting += mixed.overlaid
+        mixed.overlaid = []

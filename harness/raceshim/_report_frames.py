@@ -21,7 +21,6 @@ _MACHINE = re.compile(
     r"@\{#(\d{1,6})<\|>0x[0-9a-f]*<\|>(\d{1,9})<\|>(\d{1,9})<\|>0x([0-9a-f]{1,16})<\|>(.*)\}$"
 )
 _HUMAN = re.compile(r" {4}#(\d{1,6}) (?:0x[0-9a-f]+ +(?:in +)?)?(\S?.*)$")
-_BUILD_ID = re.compile(r" +\(BuildId: [0-9a-f]*\)$")
 _MODULE_END = re.compile(r"\+0x([0-9a-f]{1,16})\)$")
 _POSITION = re.compile(r"(?::(\d{1,9}))?:(\d{1,9})$")
 
@@ -60,8 +59,9 @@ def _parse_human(text: str) -> tuple[int, Frame] | None:
     if match is None:
         return None
     rest = match[2].rstrip()
-    if rest.endswith(")"):
-        rest = _BUILD_ID.sub("", rest)
+    build_id = rest.rfind(" (BuildId: ")
+    if build_id >= 0 and rest.endswith(")"):
+        rest = rest[:build_id]
     rest, module, offset = _split_module(rest)
     function, place = _split_function(rest)
     file, line, column = _split_position(place)
@@ -69,18 +69,24 @@ def _parse_human(text: str) -> tuple[int, Frame] | None:
 
 
 def _split_module(text: str) -> tuple[str, str | None, int | None]:
-    """Take ` (module+0x12)` off the end; the module's own parentheses are balanced or not."""
+    """Take `(module+0x12)` off the end. The name of the module may hold parentheses itself."""
     match = _MODULE_END.search(text)
     if match is None:
         return text, None, None
-    start = text.find("(/") if text.startswith("(/") else max(text.rfind(" (/"), -1)
-    if start < 0:
-        start = text.rfind(" (", 0, match.start())
-    if start < 0 and not text.startswith("("):
+    start = _opening(text)
+    if start > 0 and text[start - 1] != " ":
         return text, None, None
-    start = max(start, 0)
-    module = text[start : match.start()].lstrip(" (")
-    return text[:start].rstrip(), _known(module), int(match[1], 16)
+    return text[:start].rstrip(), _known(text[start + 1 : match.start()]), int(match[1], 16)
+
+
+def _opening(text: str) -> int:
+    """Find the parenthesis that the last one closes; without balance, the last that opens."""
+    depth = 0
+    for index in range(len(text) - 1, -1, -1):
+        depth += (text[index] == ")") - (text[index] == "(")
+        if depth == 0:
+            return index
+    return text.rfind("(")
 
 
 def _split_function(text: str) -> tuple[str, str]:
@@ -90,7 +96,8 @@ def _split_function(text: str) -> tuple[str, str]:
         if at >= 0:
             return text[:at], text[at + 1 :]
     head, space, tail = text.rpartition(" ")
-    if space and (tail == "<null>" or _POSITION.search(tail) or "(" not in text):
+    named = "." in tail and "(" not in tail and ")" not in tail
+    if space and (tail == "<null>" or named or _POSITION.search(tail) or "(" not in text):
         return head, tail
     return text, ""
 

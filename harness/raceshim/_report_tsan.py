@@ -1,149 +1,129 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""ThreadSanitizer's reports.
+"""ThreadSanitizer's warnings: sections of a label and its frames between two rules.
 
-A report is a header with the kind and the pid, then sections of a two-space indented label
-and its frames, a SUMMARY, and a closing rule. The runtime writes it line by line, a label even
-in pieces, so that other output may stand anywhere in between: unknown lines are skipped, and
-the numbers of the frames tell whether one is missing.
+WARNING: ThreadSanitizer: KIND (pid=N)        KIND may hold parentheses, or any text at all
+  Write of size 4 at 0x1 by thread T1 (mutexes: write M0, read M1):
+    #0 ...
+  Previous atomic write of ... / Modifying access of TAG at ... / Location is ... /
+  Mutex M0 (0x2) created at: / Thread T1 'name' (tid=2, running) created by main thread at:
+SUMMARY: ThreadSanitizer: KIND ...
+==================
 """
 
 from __future__ import annotations
 
 import re
 
-from raceshim._report_frames import parse_frame
-from raceshim._report_model import Access, Frame, Report, Stack
+from raceshim._report_model import Access
+from raceshim._report_open import OpenReport
 
-RULE = "=" * 18
-HEADER = "WARNING: ThreadSanitizer: "
-_PID = re.compile(r" \(pid=(\d{1,10})\)")
-_UNRESTORED = "[failed to restore the stack]"
+_HEADER = re.compile(r"WARNING: ThreadSanitizer\b:? ?(.*)$")
+_PID = re.compile(r" \(pid=(\d{1,10})\)$")
+_RULE = re.compile(r"(?<!=)={18}$")
 _SUMMARY = "SUMMARY: ThreadSanitizer: "
-_LABEL = re.compile(r"  \S")
+_UNRESTORED = "    [failed to restore the stack]"
+_LOCATION = "  Location is "
 _ACCESS = re.compile(
-    r"  (?P<previous>Previous )?(?P<operation>atomic read|atomic write|read|write) "
-    r"of size (?P<size>\d{1,20}) at 0x(?P<address>[0-9a-f]{1,16}) by (?P<by>[^()]*)"
-    r"(?:\(mutexes: (?P<mutexes>[^()]*)\))?:$",
+    r"  (previous )?(atomic )?(read|write) of size (\d{1,9}) at 0x([0-9a-f]{1,16}) by (.*):$",
     re.IGNORECASE,
 )
-_EXTERNAL = re.compile(
-    r"  (?P<previous>Previous )?(?P<operation>modifying|read-only) "
-    r"access of (?P<tag>.*) at 0x(?P<address>[0-9a-f]{1,16}) by (?P<by>[^()]*)"
-    r"(?:\(mutexes: (?P<mutexes>[^()]*)\))?:$",
-    re.IGNORECASE,
-)
+_EXTERNAL = re.compile(r"  (previous )?(modifying|read-only) access of .* at 0x", re.IGNORECASE)
+_EXTERNAL_TAIL = re.compile(r"([0-9a-f]{1,16}) by (.*):$")
+_MUTEXES = re.compile(r"(.*?) ?\(mutexes: ([^()]*)\)$")
+#: Kinds that mean two accesses; an access in any other kind means two as well.
 _PAIRS = ("data race", "heap-use-after-free", "race on ")
-_ROLES = (
-    (re.compile(r"Location is "), "allocation"),
-    (re.compile(r"Mutex M\d+ acquired here while holding mutex "), "access"),
-    (re.compile(r"Mutex M\d+ \(.*\) created at"), "mutex"),
-    (re.compile(r"Thread T\d+ .*created by .* at$"), "thread"),
-)
 
 
-class TsanReport:
-    """A report being read. Feed it lines until `closed`."""
+class TsanReport(OpenReport):
+    """A warning being read, from its header line on."""
 
-    detector = "ThreadSanitizer"
-
-    def __init__(self, header: str) -> None:
-        rest = header[header.index(HEADER) + len(HEADER) :].rstrip()
-        pids = list(_PID.finditer(rest))
-        self.kind = rest[: pids[-1].start()] if pids else rest
-        self.pid = int(pids[-1][1]) if pids else None
-        self.closed = False
-        self.sound = bool(pids)  # nothing torn or missing so far
-        self._lines = [header]
-        self._stacks: list[Stack] = []
-        self._label = ""
-        self._access: Access | None = None
+    def __init__(self, line: str) -> None:
+        header = _HEADER.search(line)
+        text = header[1] if header else line
+        pid = _PID.search(text)
+        kind = text[: pid.start()] if pid else text
+        super().__init__("ThreadSanitizer", kind, int(pid[1]) if pid else None, line)
+        self.sound = pid is not None
+        # Most kinds other than races begin with frames that have no label of their own.
         self._role = "access"
-        self._frames: list[Frame] = []
-        self._open = False  # a label waits for its frames
-        self._location: str | None = None
-        self._summary: str | None = None
-        self._ruled = False  # a rule was seen that may be the end
 
-    def feed(self, line: str) -> None:
-        """Take the next line of the log."""
-        self._lines.append(line)
-        if line.endswith(RULE):
-            # Without a SUMMARY, a rule may be a banner of the program, or the next opening.
-            self.closed = self._summary is not None or self._ruled
-            self._ruled = True
-            return
-        frame = parse_frame(line)
-        if frame is not None:
-            self._take_frame(*frame)
-        elif _UNRESTORED in line:
-            self._flush(restored=False)
-        elif line.startswith(_SUMMARY):
-            self._summary = line[len(_SUMMARY) :]
-        elif _LABEL.match(line):
-            self._take_label(line)
-
-    def finish(self, *, cut: bool) -> Report:
-        """Give the report; `cut`: the log went on to something else before the end of it."""
-        self._flush()
-        ended = self.closed or (self._ruled and not cut)
-        return Report(
-            self.detector,
-            self.kind,
-            self.pid,
-            tuple(self._stacks),
-            self._location,
-            self._summary,
-            ended and self.sound and self._whole(),
-            "\n".join(self._lines) + "\n",
-        )
+    def _feed(self, line: str) -> bool:
+        if self.take_frame(line) or self._take_label(line):
+            return True
+        if line == _UNRESTORED:
+            self.end_stack(restored=False)
+            return True
+        if line.startswith(_SUMMARY):
+            self.summary = line.removeprefix(_SUMMARY)
+            return True
+        # A rule before the summary is a banner of the program, or another report's opening.
+        if self.summary is not None and _RULE.search(line):
+            self.closed = True
+            return True
+        return False
 
     def _whole(self) -> bool:
-        sides = [stack for stack in self._stacks if stack.access is not None]
-        return len(sides) >= 2 or not self.kind.startswith(_PAIRS)
+        roles = [stack.role for stack in self.stacks if stack.access is not None]
+        if roles or self.kind.startswith(_PAIRS):
+            return super()._whole() and roles == ["access", "previous"]
+        return super()._whole() and bool(self.stacks)
 
-    def _take_frame(self, number: int, frame: Frame) -> None:
-        if number == 0 and self._frames:
-            self._flush()
-        if number != len(self._frames):
-            self.sound = False
-        self._frames.append(frame)
-
-    def _take_label(self, line: str) -> None:
-        if line.startswith("  Location is "):
-            self._flush()
-            self._location = line[len("  Location is ") :].rstrip(":.")
+    def _take_label(self, line: str) -> bool:
+        if not line.startswith("  ") or line.startswith("   "):
+            return False
+        if line.startswith(_LOCATION):
+            # A place on the stack is told twice, the second time as a global of `[stack]`.
+            self.location = self.location or line.removeprefix(_LOCATION).rstrip(":.")
         if not line.endswith(":"):
-            return
-        self._flush()
-        self._open = True
-        self._label = line.strip().rstrip(":")
-        match = _ACCESS.match(line) or _EXTERNAL.match(line)
-        if match is not None:
-            self._access = _access(match)
-            self._role = "previous" if match["previous"] else "access"
-            return
-        self._role = next((role for form, role in _ROLES if form.match(self._label)), "other")
-
-    def _flush(self, *, restored: bool = True) -> None:
-        if self._frames or not restored:
-            self._stacks.append(
-                Stack(self._label, self._role, tuple(self._frames), self._access, restored)
-            )
-        elif self._open:
-            self.sound = False
-        self._label, self._role, self._access = "", "other", None
-        self._frames = []
-        self._open = False
+            return line.startswith(_LOCATION)
+        label = line[2:-1]
+        access = _parse_access(line)
+        if access is not None:
+            first = line[2:11].lower() != "previous "
+            self.begin_stack(label, "access" if first else "previous", access)
+            return True
+        self.begin_stack(label, _role(label), None)
+        return True
 
 
-def _access(match: re.Match[str]) -> Access:
-    groups = match.groupdict()
-    operation = str(groups["operation"]).lower()
-    return Access(
-        operation.removeprefix("atomic "),
-        operation.startswith("atomic "),
-        int(groups.get("size") or 0),
-        int(groups["address"], 16),
-        str(groups["by"]).strip(),
-        tuple(name.strip() for name in (groups["mutexes"] or "").split(",") if name.strip()),
-    )
+def is_header(line: str) -> bool:
+    """Tell whether a warning begins on this line, behind other output or not."""
+    return "WARNING: ThreadSanitizer" in line
+
+
+def is_evidence(line: str) -> bool:
+    """Tell whether a line outside of any report can only come from a report that is lost."""
+    return line.startswith(_SUMMARY) or _parse_access(line) is not None
+
+
+def _parse_access(line: str) -> Access | None:
+    match = _ACCESS.match(line)
+    if match is not None:
+        _, atomic, operation, size, address, by = match.groups()
+    elif _EXTERNAL.match(line):
+        operation = "modifying" if "modifying" in line[:20].lower() else "read-only"
+        tail = _EXTERNAL_TAIL.match(line, line.rfind(" at 0x") + 6)
+        if tail is None:
+            return None
+        atomic, size = None, "0"
+        address, by = tail.groups()
+    else:
+        return None
+    mutexes: list[str] = []
+    held = _MUTEXES.match(by)
+    if held is not None:
+        by = held[1]
+        mutexes = [name.strip() for name in held[2].split(",")]
+    return Access(operation.lower(), bool(atomic), int(size), int(address, 16), by, tuple(mutexes))
+
+
+def _role(label: str) -> str:
+    if label.startswith("Location is "):
+        return "allocation"
+    if label.startswith("Thread T") and label.endswith(" at"):
+        return "thread"
+    if label.startswith("Mutex M"):
+        if label.endswith(" created at"):
+            return "mutex"
+        return "access" if " acquired here while holding mutex " in label else "other"
+    return "access" if label.startswith("Signal ") else "other"

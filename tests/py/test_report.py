@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every report of the corpus is read into the right kind, stacks, location and threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from raceshim._report import (
+    MACHINE_STACK_FORMAT,
+    Frame,
+    ParsedLog,
+    Report,
+    Stack,
+    parse_log,
+    parse_valgrind_xml,
+    render_report,
+)
+from raceshim._report_frames import parse_frame
+
+REPORTS = Path(__file__).parents[2] / "testdata" / "reports"
+COMPILERS = ("clang-14", "clang-19", "gcc-12")
+EXPECTED: dict[str, Any] = tomllib.loads((REPORTS / "expected.toml").read_text())
+GOLDENS = sorted([*REPORTS.glob("*.txt"), *REPORTS.glob("*.xml")])
+MACHINE = [path for path in GOLDENS if path.name.endswith(".machine.txt")]
+
+
+def read(path: Path) -> ParsedLog:
+    if path.suffix == ".xml":
+        return parse_valgrind_xml(path.read_bytes())
+    return parse_log(path.read_text())
+
+
+def golden(name: str) -> str:
+    return (REPORTS / f"{name}.txt").read_text()
+
+
+def expected_of(path: Path) -> dict[str, Any]:
+    tool, rest = path.name.split("-", 1)
+    compiler = next(name for name in COMPILERS if rest.startswith(name))
+    case = rest.removeprefix(compiler + "-").split(".")[0]
+    for key in (f"{case}@{tool}-{compiler}", f"{case}@{tool}", case):
+        if key in EXPECTED:
+            found: dict[str, Any] = EXPECTED[key]
+            return found
+    pytest.fail(f"expected.toml says nothing of {path.name}")
+
+
+def function_of(frame: Frame) -> str:
+    """Strip what differs between compilers: the interceptor's prefix and the arguments."""
+    name = (frame.function or "?").removeprefix("__interceptor_").removeprefix("__GI_")
+    if name.startswith("(") or "operator(" in name or "operator/" in name:
+        return name
+    return name.split("(")[0]
+
+
+def what_of(stack: Stack) -> str:
+    access = stack.access
+    if access is None:
+        return stack.label
+    return (
+        ("atomic " if access.atomic else "")
+        + access.operation
+        + (f" {access.size}" if access.size else "")
+        + (f" by {access.thread}" if access.thread else "")
+        + (f" holding {', '.join(access.mutexes)}" if access.mutexes else "")
+    )
+
+
+def check_stack(stack: Stack, wanted: str) -> None:
+    role, what, frames = (part.strip() for part in wanted.split("|"))
+    assert stack.role == role
+    if stack.access is None:
+        assert what in stack.label
+    else:
+        assert what_of(stack) == what
+    if frames == "-":
+        assert not stack.restored
+        assert stack.frames == ()
+        return
+    functions = frames.split(" < ")
+    assert stack.restored
+    assert [function_of(frame) for frame in stack.frames[: len(functions)]] == functions
+
+
+def check_report(report: Report, wanted: dict[str, Any]) -> None:
+    assert report.kind == wanted["kind"]
+    assert report.complete
+    if "location" in wanted:
+        assert wanted["location"] in (report.location or "")
+    else:
+        assert report.location is None
+    for stack, line in zip(report.stacks, wanted["stacks"], strict=True):
+        check_stack(stack, line)
+
+
+def check_golden(path: Path) -> None:
+    log = read(path)
+    wanted = expected_of(path)
+    assert log.complete
+    for report, table in zip(log.reports, wanted.get("report", []), strict=True):
+        check_report(report, table)
+    assert [failure.kind for failure in log.failures] == wanted.get("failures", [])
+    if "starts" in wanted:
+        assert [start.detector for start in log.starts] == wanted["starts"]
+        assert all(start.pid > 1000 for start in log.starts)
+
+
+@pytest.mark.parametrize("path", GOLDENS, ids=lambda path: path.name)
+def test_golden_report_is_read_whole(path: Path) -> None:
+    check_golden(path)
+
+
+def test_corpus_covers_every_program_and_nothing_else() -> None:
+    cases = {path.stem for path in (REPORTS / "src").glob("*.c*")}
+    told = {key.split("@")[0] for key in EXPECTED}
+    made = {path.name.split(".")[0].split("-", 3)[3] for path in GOLDENS if "clang" in path.name}
+    made |= {path.name.split("gcc-12-")[1].split(".")[0] for path in GOLDENS if "gcc" in path.name}
+    assert cases == told == made
+
+
+def test_goldens_name_no_folder_of_the_machine_that_made_them() -> None:
+    for path in GOLDENS:
+        text = path.read_text()
+        assert "/tmp" not in text, path.name  # noqa: S108
+        assert "/root" not in text, path.name
+        assert "/home" not in text, path.name
+
+
+@pytest.mark.parametrize("path", MACHINE, ids=lambda path: path.name)
+def test_machine_format_says_the_same_and_more(path: Path) -> None:
+    for report, twin in zip(
+        read(path).reports,
+        read(path.with_name(path.name.replace(".machine", ""))).reports,
+        strict=True,
+    ):
+        for stack, other in zip(report.stacks, twin.stacks, strict=True):
+            assert len(stack.frames) == len(other.frames)
+            for frame, plain in zip(stack.frames, other.frames, strict=True):
+                assert (frame.function, frame.file) == (plain.function, plain.file)
+                assert frame.module is not None
+                assert frame.module.startswith("/")
+                assert frame.offset is not None
+                # The default format of TSan names the module by its last part.
+                assert plain.module is None or frame.module.endswith(plain.module)
+
+
+def test_machine_format_needs_no_quotes_in_an_options_variable() -> None:
+    assert not set(MACHINE_STACK_FORMAT) & set(" :,'\"\n\t\r\\")
+
+
+FRAMES = [
+    ("    #0 main race.c:5:3 (race+0x12)", Frame("main", "race.c", 5, 3, "race", 0x12)),
+    ("    #1 main race.c:5 (race+0x12)", Frame("main", "race.c", 5, 0, "race", 0x12)),
+    (
+        "    #2 main /a b/race (1).c:5:3 (race (2)+0x12) (BuildId: 0a1f)",
+        Frame("main", "/a b/race (1).c", 5, 3, "race (2)", 0x12),
+    ),
+    ("    #3 free <null> (libc.so.6+0x12)", Frame("free", None, 0, 0, "libc.so.6", 0x12)),
+    ("    #4 <null> <null> (prog+0x12)", Frame(None, None, 0, 0, "prog", 0x12)),
+    (
+        "    #5 0x55d5 in operator new(unsigned long) (/a b/prog+0x12) (BuildId: 0a)",
+        Frame("operator new(unsigned long)", None, 0, 0, "/a b/prog", 0x12),
+    ),
+    ("    #6 0x55d5  (/a/prog+0x12)", Frame(None, None, 0, 0, "/a/prog", 0x12)),
+    ("    #7 0x55d5 in main race.c:5:3", Frame("main", "race.c", 5, 3, None, None)),
+    (
+        "    #8 (anonymous namespace)::f<int, void (*)(long)>(a b) const x.cpp:5:3 (m+0x1)",
+        Frame("(anonymous namespace)::f<int, void (*)(long)>(a b) const", "x.cpp", 5, 3, "m", 1),
+    ),
+    (
+        "    #9 operator/(a, b) ../src/x.cpp:5 (m+0x1)",
+        Frame("operator/(a, b)", "../src/x.cpp", 5, 0, "m", 1),
+    ),
+    ("    #10 f(void*) unit.cpp.o (m+0x1)", Frame("f(void*)", "unit.cpp.o", 0, 0, "m", 1)),
+    (
+        "half a line    #11 main race.c:5:3 (race+0x12)",
+        Frame("main", "race.c", 5, 3, "race", 0x12),
+    ),
+    (
+        "@{#12<|>0x55<|>5<|>3<|>0x12<|>/a b/m|n<|>/s (1)/x.cpp<|>operator|(a<b>, c)}",
+        Frame("operator|(a<b>, c)", "/s (1)/x.cpp", 5, 3, "/a b/m|n", 0x12),
+    ),
+    (
+        "@{#13<|>0x55<|>0<|>0<|>0x12<|>/a/m<|><null><|><null>}",
+        Frame(None, None, 0, 0, "/a/m", 0x12),
+    ),
+    ("  #1 main race.c:5:3 (race+0x12)", None),
+    ("    # comment", None),
+    ("@{#1<|>0x55<|>5<|>3<|>0x12<|>/a/m<|>x.c<|>mai", None),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), FRAMES, ids=[line for line, _ in FRAMES])
+def test_frame_line(line: str, wanted: Frame | None) -> None:
+    found = parse_frame(line)
+    assert (None if found is None else found[1]) == wanted
+
+
+def test_two_processes_one_after_the_other_keep_their_pids() -> None:
+    log = parse_log(golden("tsan-clang-19-race_two"))
+    assert [report.pid for report in log.reports] == [1001, 1003]
+    assert log.complete
+
+
+def test_interleaved_reports_are_both_there_and_incomplete() -> None:
+    text = golden("tsan-clang-19-race_two").splitlines(keepends=True)
+    middle = len(text) // 2
+    first, second = text[:middle], text[middle:]
+    # the second process begins in the middle of the first one's report, line by line from there
+    mixed = first[:6]
+    for left, right in zip(first[6:], second, strict=False):
+        mixed += [left, right]
+    log = parse_log("".join(mixed))
+    assert [(report.kind, report.pid) for report in log.reports] == [
+        ("data race", 1001),
+        ("data race", 1003),
+    ]
+    assert not log.complete
+    assert not any(report.complete for report in log.reports)
+
+
+def test_report_after_a_cut_one_is_whole() -> None:
+    text = golden("tsan-clang-19-race_two").splitlines(keepends=True)
+    log = parse_log("".join(text[:8] + text[len(text) // 2 :]))
+    assert [report.complete for report in log.reports] == [False, True]
+    assert [report.pid for report in log.reports] == [1001, 1003]
+
+
+def test_missing_frame_makes_a_report_incomplete() -> None:
+    lines = golden("tsan-clang-19-race_heap").splitlines(keepends=True)
+    gap = next(index for index, line in enumerate(lines) if "#1 new_table" in line)
+    (report,) = parse_log("".join(lines[:gap] + lines[gap + 1 :])).reports
+    assert not report.complete
+
+
+def test_output_of_the_program_inside_a_report_is_skipped() -> None:
+    lines = golden("tsan-gcc-12-race_heap").splitlines(keepends=True)
+    noise = ["progress: 40%\n", "\n", "==================\n", "usage: prog [-x]\n"]
+    noisy = "".join(part for line in lines for part in (line, *noise))
+    (report,) = parse_log(noisy).reports
+    (clean,) = parse_log("".join(lines)).reports
+    assert report.stacks == clean.stacks
+    assert report.location == clean.location
+    assert report.complete
+
+
+def test_symbolizer_errors_inside_a_report_are_skipped() -> None:
+    lines = golden("tsan-clang-14-race_heap").splitlines(keepends=True)
+    errors = [
+        "LLVMSymbolizer: error reading file: No such file or directory\n",
+        "/usr/bin/llvm-symbolizer-19: error: '[stack]': No such file or directory\n",
+    ]
+    noisy = "".join(part for line in lines for part in (line, *errors))
+    (report,) = parse_log(noisy).reports
+    assert report.complete
+    assert report.stacks == parse_log("".join(lines)).reports[0].stacks
+
+
+def test_traces_of_a_lost_report_make_a_log_incomplete() -> None:
+    for line in (
+        "ThreadSanitizer: reported 1 warnings\n",
+        "SUMMARY: ThreadSanitizer: data race race.c:5:3 in main\n",
+        "  Previous write of size 4 at 0x5555 by thread T1:\n",
+        "==1001==ABORTING\n",
+        "WARNING: Thread",
+        "==1001==ERR",
+    ):
+        log = parse_log("hello\n" + line)
+        assert log.reports == ()
+        assert not log.complete, line
+    assert parse_log("hello\n==================\nWARNING: it rains\n").complete
+
+
+def test_failure_tells_the_process() -> None:
+    (failure,) = parse_log(golden("tsan-clang-19-fork_dies")).failures
+    assert failure.pid == 1001
+    (failure,) = parse_log(golden("tsan-clang-19-check_failed")).failures
+    assert "pthread_join" in failure.text
+
+
+def test_rendered_report_shows_both_sides_and_no_addresses() -> None:
+    (report,) = parse_log(golden("tsan-clang-19-race_mutexes")).reports
+    text = render_report(report)
+    assert "data race" in text
+    assert "by thread T2 holding write M0" in text
+    assert "holds_other  race_mutexes.c:30" in text
+    assert "previous write of 4 bytes by thread T1 holding write M1, read M2" in text
+    assert "holds_two  race_mutexes.c:19" in text
+    assert "location: global 'shared'" in text
+    assert "incomplete" not in text
+    cut = parse_log(report.text[:300]).reports[0]
+    assert "incomplete" in render_report(cut)
+
+
+def test_cut_xml_keeps_what_came_before() -> None:
+    data = (REPORTS / "helgrind-gcc-12-vg_locks.xml").read_bytes()
+    whole = parse_valgrind_xml(data)
+    cut = parse_valgrind_xml(data[: data.rindex(b"<error>") + 40])
+    assert cut.reports == whole.reports[:-1]
+    assert not cut.complete
+    assert not parse_valgrind_xml(b"").complete
+    assert not parse_valgrind_xml(data[: data.rindex(b"</valgrindoutput>")]).complete
+
+
+def test_two_processes_in_one_xml_file() -> None:
+    data = (REPORTS / "helgrind-gcc-12-vg_race.xml").read_bytes()
+    log = parse_valgrind_xml(data + data.replace(b"<pid>1001<", b"<pid>1777<"))
+    assert [report.pid for report in log.reports] == [1001, 1777]
+    assert [start.pid for start in log.starts] == [1001, 1777]
+    assert log.complete
+
+
+def test_xml_with_a_dtd_is_refused() -> None:
+    log = parse_valgrind_xml(b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a/>')
+    assert not log.complete
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_corpus_made_anew_reads_the_same(compiler: str, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, REPORTS / "make_golden.py", "--out", tmp_path, "--compiler", compiler],
+        check=True,
+        capture_output=True,
+    )
+    made = sorted(tmp_path.iterdir())
+    assert {path.name for path in made} == {
+        path.name for path in GOLDENS if f"-{compiler}-" in path.name
+    }
+    for path in made:
+        check_golden(path)
