@@ -13,6 +13,8 @@
 
 #include "hidden.h"
 
+static volatile int written;
+
 enum { BLOCK = 64 };
 
 static char *pool_alloc(char *arena)
@@ -23,7 +25,8 @@ static char *pool_alloc(char *arena)
 
 NOINLINE static void write_fresh(char *block)
 {
-	*(volatile char *)&block[40] = 1;
+	written = 1;
+	block[40] = 1;
 }
 
 int main(void)

@@ -15,6 +15,8 @@
 
 #include "hidden.h"
 
+static volatile int seen;
+
 enum { BLOCK = 64 };
 
 NOINLINE static void pool_free(char *block)
@@ -23,22 +25,20 @@ NOINLINE static void pool_free(char *block)
 	(void)block;
 }
 
-NOINLINE static int read_stale(const char *block)
+NOINLINE static void read_stale(const char *block)
 {
-	int byte = block[40];
-
-	return byte;
+	seen = 0;
+	seen = block[40];
 }
 
 int main(void)
 {
 	char *arena = calloc(4, BLOCK);
-	int byte;
 
 	if (!arena)
 		return 1;
 	pool_free(arena + BLOCK);
-	byte = read_stale(arena + BLOCK);
+	read_stale(arena + BLOCK);
 	free(arena);
-	return byte;
+	return seen;
 }
