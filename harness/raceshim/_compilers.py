@@ -51,9 +51,13 @@ def find(name: str = "auto") -> Compiler:
 
 
 def find_all(names: str) -> list[Compiler]:
-    """Return the compilers of a comma-separated list; `all` means every supported one there is."""
-    if names == "all":
-        return [find(name) for name in SUPPORTED if which(name)]
+    """Return the compilers of a comma-separated list.
+
+    `all` means every supported one that there is, `auto` every one worth trying, best first.
+    """
+    if names in ("all", "auto"):
+        wanted = SUPPORTED if names == "all" else PREFERRED
+        return [find(name) for name in wanted if which(name)]
     return [find(name.strip()) for name in names.split(",")]
 
 

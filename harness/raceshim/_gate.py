@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import CLEAN, INCONCLUSIVE, RACES
 from raceshim._outcomes import HANG, Outcome, Sign, function_name, is_right
+from raceshim._run import describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -153,11 +154,6 @@ def _no_evidence(detector: str | None, ran: set[str]) -> str:
     if ran:
         return f"{text} (but under: {', '.join(sorted(ran))})"
     return f"{text}; was it built with `raceshim cc` or -fsanitize?"
-
-
-def describe_status(status: int) -> str:
-    """Say how a process ended."""
-    return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
 @dataclass(frozen=True, slots=True)

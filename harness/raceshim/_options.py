@@ -87,8 +87,8 @@ OPTIONS = {
             "compiler",
             str,
             "auto",
-            "compiler to use; auto takes the first of clang-19, clang-14, clang, gcc that is "
-            "installed (gate on programs: a list with commas, or all)",
+            "compiler to use; auto takes the first of clang-19, clang-14, clang, gcc-12, gcc that "
+            "is installed (for gate on programs: also a list with commas, or all)",
             metavar="NAME",
         ),
         Option(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import linecache
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from raceshim._gate import CaseVerdict, CommandVerdict, Finding, accesses, describe_status
+from raceshim._gate import CaseVerdict, CommandVerdict, Finding, accesses
 from raceshim._report import Stack, render_report
+from raceshim._run import describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,9 +106,17 @@ def progress(
 
 def show_programs(console: Console, verdicts: Sequence[CaseVerdict], root: Path) -> None:
     """Show the table, the details of what is wrong, and the sums."""
-    paths = [verdict.case.program.path.resolve().parent for verdict in verdicts]
-    inside = all(path.is_relative_to(root.resolve()) for path in paths)
-    shown = root if inside else Path(os.path.commonpath(paths))
+    if not verdicts:
+        console.print("raceshim: inconclusive: no program is for the compilers at hand")
+        return
+    console.print(_table(verdicts, root))
+    for verdict in verdicts:
+        if verdict.verdict != "right":
+            _show_wrong(console, verdict)
+    console.print(summary(verdicts), highlight=False, soft_wrap=True)
+
+
+def _table(verdicts: Sequence[CaseVerdict], root: Path) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("program", "compiler", "variant"):
         table.add_column(column, no_wrap=True)
@@ -116,28 +124,30 @@ def show_programs(console: Console, verdicts: Sequence[CaseVerdict], root: Path)
         table.add_column(column, overflow="fold")
     for column in ("runs", "reports", "time"):
         table.add_column(column, justify="right", no_wrap=True)
+    folder = None
     for verdict in verdicts:
         case = verdict.case
-        got = escape(got_text(verdict))
-        if verdict.verdict != "right":
-            got = f"[bold red]{verdict.verdict}[/]: {got}"
-        elif len(verdict.expected) == 1:
-            got = "[green]as expected[/]"
+        if case.program.path.parent != folder:
+            folder = case.program.path.parent
+            table.add_row(f"[bold]{escape(str(relative(folder, root)))}/[/]")
         table.add_row(
-            str(relative(case.program.path, shown).with_suffix("")),
+            f"  {case.program.path.stem}",
             case.compiler.name,
             case.variant,
             escape(" or ".join(map(str, verdict.expected))),
-            got,
+            _got_cell(verdict),
             f"{verdict.right}/{len(verdict.runs)}",
             str(verdict.reports),
             f"{verdict.seconds:.1f} s",
         )
-    console.print(table)
-    for verdict in verdicts:
-        if verdict.verdict != "right":
-            _show_wrong(console, verdict)
-    console.print(summary(verdicts), highlight=False, soft_wrap=True)
+    return table
+
+
+def _got_cell(verdict: CaseVerdict) -> str:
+    got = escape(got_text(verdict))
+    if verdict.verdict != "right":
+        return f"[bold red]{verdict.verdict}[/]: {got}"
+    return "[green]as expected[/]" if len(verdict.expected) == 1 else got
 
 
 def _show_wrong(console: Console, verdict: CaseVerdict) -> None:

@@ -65,6 +65,11 @@ class LeftBehind:
     command: str
 
 
+def describe_status(status: int) -> str:
+    """Say how a process ended."""
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
 def environment(
     logs: LogFolder,
     base: Mapping[str, str],

@@ -65,7 +65,7 @@ def gate_programs(
 
     `started` is told how many cases there are, `done` each verdict as it comes, in any order.
     """
-    cases = plan(load(paths), find_all(settings.compiler))
+    cases = plan(load(paths), settings)
     started(len(cases))
     with _build_folder(settings) as folder:
         builder = Builder(folder)
@@ -81,16 +81,23 @@ def load(paths: Sequence[Path]) -> list[Program]:
     return programs
 
 
-def plan(programs: Sequence[Program], compilers: Sequence[Compiler]) -> list[Case]:
+def plan(programs: Sequence[Program], settings: Settings) -> list[Case]:
     """Return what there is to build."""
+    compilers = find_all(settings.compiler)
     return [
         Case(program, variant, compiler)
         for program in programs
-        for compiler in compilers
-        if program.runs_on(compiler)
+        for compiler in compilers_of(program, compilers, settings)
         for variant in program.variants
-        if program.expected(variant, compiler)
     ]
+
+
+def compilers_of(
+    program: Program, compilers: Sequence[Compiler], settings: Settings
+) -> list[Compiler]:
+    """Return those compilers that a program is for; just the best one if nobody has named any."""
+    fit = [compiler for compiler in compilers if program.runs_on(compiler)]
+    return fit[:1] if settings.compiler == "auto" else fit
 
 
 def gate_case(case: Case, builder: Builder, runs: int) -> CaseVerdict:
