@@ -306,6 +306,38 @@ def test_thread_sanitizer_reports_what_is_a_race(compiler: str, level: str, tmp_
     assert "'player-1'" in control.text  # RSH_RACE_THREAD_NAME
 
 
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_errors_are_counted_in_cxx_too(compiler: str, tmp_path: Path) -> None:
+    source, built = tmp_path / "count.cpp", tmp_path / "count"
+    source.write_text("""
+        #include <raceshim/annotate.h>
+        #include "turns.h"
+        RSH_DEFINE_RACE_ERRORS
+        static int data;
+        static void *second(void *arg)
+        {
+            await_turn(0);
+            data = 2;
+            return arg;
+        }
+        int main()
+        {
+            pthread_t thread;
+            turns_open();
+            pthread_create(&thread, nullptr, second, nullptr);
+            data = 1;
+            const size_t before = rsh_race_errors();
+            pass_turn(0);
+            pthread_join(thread, nullptr);
+            printf("%d: %zu %zu", data, before, rsh_race_errors());
+        }
+    """)
+    flags = ("-std=c++17", "-O2", "-pthread", "-fsanitize=thread", "-fvisibility=hidden")
+    done = run(CXX[compiler], *flags, f"-I{INCLUDE}", f"-I{PROGRAMS}", source, "-o", built)
+    assert done.returncode == 0, done.stderr
+    assert run(built).stdout == "2: 0 1"
+
+
 @pytest.mark.parametrize("tool", ["helgrind", "drd"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_one_binary_serves_helgrind_and_drd(compiler: str, tool: str, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@
  *
  * With no detector on, an annotation is no instruction at all: arguments are type-checked and not
  * evaluated, and the translation unit compiles to the same bytes as without annotations. With a
- * detector they are evaluated once, unless it has no use for them. So, as with assert(), side effects
- * do not belong in arguments.
+ * detector they are evaluated once, unless it has no use for them. So, as with assert(), side
+ * effects do not belong in arguments.
  *
  * Each annotation must say (in a comment at the call) what the detector cannot see. An edge that
  * the program does not really have hides the user's races; see docs/annotations.md.
@@ -31,7 +31,7 @@
  *   Return:    nothing, unless a "Return:" line says otherwise.
  *   Threads:   any thread that the detector knows (not one made by a raw clone).
  *   Signals:   not async-signal-safe: the detector's locks may be held by the interrupted code.
- *   Fork:      the child inherits the detector's state; annotations work in it as the detector does.
+ *   Fork:      the child inherits the detector's state; they work in it as the detector does.
  *   Blocks:    no (detectors take short internal locks).
  *   Loss:      none counted; what a detector cannot express is dropped and listed under Detectors.
  */
@@ -209,7 +209,8 @@
  *
  * @m: the lock
  *
- * Detectors: TSan also reports a CREATE that races with a use, use after DESTROY, double lock and unlock of an unlocked lock.
+ * Detectors: TSan also reports a CREATE that races with a use, use after DESTROY, double lock,
+ * unlock of an unlocked lock, and locks taken in two orders. Helgrind: lock order too.
  * Helgrind, DRD: a recursive mutex is passed on at its outermost level; room for 64 at a time.
  */
 #define RSH_RACE_MUTEX_CREATE(m)           rshi_race_mutex_create(m)
@@ -321,8 +322,8 @@
  * RSH_RACE_IGNORE_READS_BEGIN/_END, _WRITES_, _SYNC_ - the calling thread's next steps are not
  * looked at
  *
- * Scopes nest: only the outermost END restores. END in the thread of its BEGIN. An open scope
- * at the thread's end is reported by TSan. A thread that starts inside a scope does not inherit it.
+ * Scopes nest: only the outermost END restores. END in the thread of its BEGIN: TSan ends the
+ * process when a thread ends inside a scope. A thread made inside a scope does not inherit it.
  *
  * Detectors: TSan ignores reads and writes in both of the first two scopes (it has one switch).
  * DRD: as named; SYNC: nothing. Helgrind: nothing.
@@ -344,7 +345,8 @@
  * SWITCH stands immediately before the real switch, in the function that makes it. A fiber is
  * destroyed by another fiber, when it does not run.
  *
- * @no_sync: non-zero: the switch orders nothing; 0: what was before it happens before what follows
+ * @no_sync: non-zero: the switch orders nothing; 0: what was before it happens before what follows.
+ *           CREATE: what was before it happens before the fiber in any case (TSan of today)
  * @f:       from CURRENT or CREATE
  * @name:    copied
  *
@@ -371,7 +373,7 @@
  * reported as "race on <name>" in its user's words. READ and WRITE stand in the API function.
  *
  * @name: the type's name, kept by the detector
- * @tag:  from REGISTER; never freed, a process has room for some hundred
+ * @tag:  from REGISTER; never freed; TSan has room for 1022 and ends the process at one more
  * @text: the report's heading
  * @addr: the object
  *
@@ -424,8 +426,8 @@ RSHI_EXTERN_C size_t rsh_race_errors(void);
 /**
  * RSH_MEM_MALLOC, RSH_MEM_FREE - own allocators: a block is handed out, and given back
  *
- * Detectors: MSan: both make the bytes uninitialised. ASan, HWASan: FREE forbids them, MALLOC allows
- * them. Memcheck: MALLOC: addressable, undefined; FREE: not addressable.
+ * Detectors: MSan: both make the bytes uninitialised. ASan, HWASan: FREE forbids them, MALLOC
+ * allows them. Memcheck: MALLOC: addressable, undefined; FREE: not addressable.
  */
 #define RSH_MEM_MALLOC(addr, size) rshi_mem_malloc((addr), (size))
 #define RSH_MEM_FREE(addr, size)   rshi_mem_free((addr), (size))

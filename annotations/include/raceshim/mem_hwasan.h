@@ -4,8 +4,8 @@
  * -fsanitize=hwaddress -fsanitize-hwaddress-experimental-aliasing).
  *
  * Memory and pointer carry a tag each, an access needs them equal. Forbidding bytes is giving them
- * another tag than the pointer's; allowing them is giving them the pointer's. Tags hold for 16 bytes:
- * poisoning leaves out the ends that share 16 bytes with something else, unpoisoning includes them.
+ * another tag than the pointer's; allowing them is giving them the pointer's. A tag holds for 16
+ * bytes: poisoning leaves out ends that share them with something else, unpoisoning includes them.
  */
 #ifndef RACESHIM_MEM_HWASAN_H
 #define RACESHIM_MEM_HWASAN_H
@@ -39,8 +39,8 @@ RSHI_RUNTIME(void *, rshi_hwasan_tag_pointer, (const volatile void *addr, unsign
 #define RSHI_HWASAN_GRANULE ((uintptr_t)16)
 
 /*
- * No pointer's tag on x86-64, one of 255 elsewhere. Not below 16: such a memory tag is the number of
- * valid bytes of a short granule, and an access to them may pass.
+ * No pointer's tag on x86-64, one of 255 elsewhere. Not below 16: such a memory tag is the number
+ * of valid bytes of a short granule, and an access to them may pass.
  */
 #define RSHI_HWASAN_FORBIDDEN(tag) ((unsigned char)((tag) == 0xbb ? 0xcc : 0xbb))
 

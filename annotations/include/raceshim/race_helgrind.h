@@ -70,9 +70,9 @@ RSHI_INLINE void rshi_race_release_acquire(const volatile void *addr)
 /*
  * Recursive locks. Both tools take a lock that is locked again for a bug (DRD dies of it), so only
  * the outermost level is passed on. The depth needs no lock: it is touched between AFTER_LOCK and
- * BEFORE_UNLOCK only, by whoever holds the lock. Slots are claimed by compare-and-exchange; a process
- * has room for RSHI_VG_RECURSIVE at a time, one more is treated as not recursive. Weak: the linker
- * keeps one table for all translation units.
+ * BEFORE_UNLOCK only, by whoever holds the lock. Slots are claimed by compare-and-exchange; a
+ * process has room for RSHI_VG_RECURSIVE at a time, one more is treated as not recursive. Weak: the
+ * linker keeps one table for all translation units.
  */
 #define RSHI_VG_RECURSIVE 64
 
@@ -182,7 +182,7 @@ RSHI_INLINE int rshi_vg_leaves(uintptr_t lock)
 #define rshi_race_cond_before_wait(cond, m) (RSHI_DROP_ADDR(cond), RSHI_VG_UNLOCKED(m))
 #define rshi_race_cond_after_wait(cond, m)  (RSHI_DROP_ADDR(cond), RSHI_VG_LOCKED(m))
 
-/* The block belongs to the new owner and has no past; whoever still uses it races with the owner. */
+/* The block is the new owner's and has no past; whoever still uses it races with the owner. */
 #define rshi_race_new_memory(addr, size)                                                           \
 	RSHI_VG_REQUEST(RSHI_VG_CLEAN_MEMORY, rshi_vg_addr(addr), (size_t)(size))
 #define rshi_race_free_memory(addr, size) RSHI_DROP_RANGE(addr, size)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One case for each thing that the memory axis promises: "memory annotated CASE..." runs the cases
- * with their annotations, "memory control CASE..." without. Each case is a function of its own name,
- * which reports name; tests/py/test_annotations.py knows what each detector has to say.
+ * with their annotations, "memory control CASE..." without. Each case is a function of its own
+ * name, which reports show; tests/py/test_annotations.py knows what each detector has to say.
  * A line with HERE is the one that a report of the annotation itself must show.
  */
 #include <raceshim/annotate.h>
