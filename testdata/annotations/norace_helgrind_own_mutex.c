@@ -4,7 +4,7 @@
  *
  * detector: helgrind
  * control: data race in deposit, withdraw
- * annotation: RSH_RACE_MUTEX_BEFORE_LOCK RSH_RACE_MUTEX_AFTER_LOCK RSH_RACE_MUTEX_BEFORE_UNLOCK RSH_RACE_MUTEX_AFTER_UNLOCK
+ * annotation: RSH_RACE_MUTEX_AFTER_LOCK RSH_RACE_MUTEX_BEFORE_UNLOCK
  * helper: helper_hidden.c
  */
 #include "norace_own_mutex.c"

@@ -4,7 +4,7 @@
  *
  * detector: helgrind
  * control: data race in write_table, read_table
- * annotation: RSH_RACE_MUTEX_BEFORE_RDLOCK RSH_RACE_MUTEX_AFTER_RDLOCK RSH_RACE_MUTEX_BEFORE_RDUNLOCK RSH_RACE_MUTEX_AFTER_RDUNLOCK
+ * annotation: RSH_RACE_MUTEX_AFTER_RDLOCK RSH_RACE_MUTEX_BEFORE_RDUNLOCK
  * helper: helper_hidden.c
  */
 #include "norace_own_rwlock.c"

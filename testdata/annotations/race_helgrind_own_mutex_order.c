@@ -5,7 +5,7 @@
  * detector: helgrind
  * report: LockOrder in left_then_right, right_then_left
  * control: clean
- * annotation: RSH_RACE_MUTEX_BEFORE_LOCK RSH_RACE_MUTEX_AFTER_LOCK
+ * annotation: RSH_RACE_MUTEX_AFTER_LOCK
  * helper: helper_hidden.c
  */
 #include "race_own_mutex_order.c"

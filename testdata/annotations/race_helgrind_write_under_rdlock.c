@@ -5,7 +5,7 @@
  * detector: helgrind
  * report: data race in write_first, write_second
  * control: clean
- * annotation: RSH_RACE_MUTEX_BEFORE_RDLOCK RSH_RACE_MUTEX_AFTER_RDLOCK RSH_RACE_MUTEX_BEFORE_RDUNLOCK RSH_RACE_MUTEX_AFTER_RDUNLOCK
+ * annotation: RSH_RACE_MUTEX_AFTER_RDLOCK RSH_RACE_MUTEX_BEFORE_RDUNLOCK
  * helper: helper_hidden.c
  */
 #include "race_write_under_rdlock.c"

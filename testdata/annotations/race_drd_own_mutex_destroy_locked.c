@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * race_mutex_destroy_locked.c, judged by DRD.
+ * race_own_mutex_destroy_locked.c, judged by DRD.
  *
  * detector: drd
  * report: RwlockErr in destroy_mutex
@@ -8,4 +8,4 @@
  * annotation: RSH_RACE_MUTEX_DESTROY
  * helper: helper_hidden.c
  */
-#include "race_mutex_destroy_locked.c"
+#include "race_own_mutex_destroy_locked.c"
