@@ -71,8 +71,9 @@ RSHI_INLINE void rshi_race_release_acquire(const volatile void *addr)
  * Recursive locks. Both tools take a lock that is locked again for a bug (DRD dies of it), so only
  * the outermost level is passed on. The depth needs no lock: it is touched between AFTER_LOCK and
  * BEFORE_UNLOCK only, by whoever holds the lock. Slots are claimed by compare-and-exchange; a
- * process has room for RSHI_VG_RECURSIVE at a time, one more is treated as not recursive. Weak: the
- * linker keeps one table for all translation units.
+ * process has room for RSHI_VG_RECURSIVE at a time, one more is treated as not recursive. Relaxed:
+ * CREATE happens before the lock's first use by contract, and other locks' slots do not matter.
+ * Weak: the linker keeps one table for all translation units.
  */
 #define RSHI_VG_RECURSIVE 64
 

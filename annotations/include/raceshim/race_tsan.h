@@ -226,6 +226,7 @@ RSHI_RUNTIME(void, rshi_tsan_external_write, (const volatile void *addr, void *c
 
 /*
  * The runtime calls __tsan_on_report with its own locks held: an instrumented body would deadlock.
+ * Relaxed: a counter only.
  * Default visibility: gcc's runtime is a shared object and must see the executable's definition.
  */
 #define RSHI_DEFINE_RACE_ERRORS                                                                    \
