@@ -33,7 +33,7 @@ static void test_other_errors_have_a_text(void)
 	CHECK(strcmp(rsh_strerror(0), "success") == 0);
 	CHECK(strcmp(rsh_strerror(ENOENT), strerror(ENOENT)) == 0);
 	CHECK(strstr(rsh_strerror(-1000), "unknown"));
-	CHECK(strlen(rsh_strerror(100000)) > 0);
+	CHECK(strstr(rsh_strerror(100000), "unknown"));
 }
 
 int main(void)

@@ -21,7 +21,7 @@ SIGNAL_SOURCES = sorted(ROOT.glob("shim/src/**/*_sig.c"))
 # Nothing but the library's own functions for handlers may be called from a handler.
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
 # What the rest of the library takes from libc.
-LIBC = {"__errno_location", "mmap", "munmap", "strerror"}
+LIBC = {"__errno_location", "mmap", "munmap", "strerrordesc_np"}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
 
 # Flags of projects that instrument everything they compile, several kinds at once.
@@ -131,25 +131,20 @@ def machine_code(archive: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def plain_code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the archive's machine code of builds without any flags of the user's."""
-    return {
-        compiler: machine_code(
-            build(tmp_path_factory.mktemp("plain"), compiler) / "shim/libraceshim.a"
-        )
-        for compiler in COMPILERS
-    }
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return build folders of the library, one for each compiler, without flags of a user's."""
+    return {c: build(tmp_path_factory.mktemp("plain"), c) / "shim" for c in COMPILERS}
 
 
 @pytest.mark.parametrize(("compiler", "flags"), CASES)
 def test_flags_of_the_user_change_nothing(
-    compiler: str, flags: str, plain_code: dict[str, str], tmp_path: Path
+    compiler: str, flags: str, plain: dict[str, Path], tmp_path: Path
 ) -> None:
     # Some of these programs link only with functions that the user's project brings along.
     folder = build(tmp_path, compiler, flags, "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY")
     archive = folder / "shim/libraceshim.a"
     assert instrumentation(symbols(archive)) == set()
-    assert machine_code(archive) == plain_code[compiler]
+    assert machine_code(archive) == machine_code(plain[compiler] / "libraceshim.a")
 
     shared = folder / "shim/libraceshim.so"
     dynamic = run("readelf", "-d", shared)
@@ -201,9 +196,8 @@ def exports(archive: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_only_the_public_functions_are_exported(compiler: str, tmp_path: Path) -> None:
-    folder = build(tmp_path, compiler)
-    archive = folder / "shim/libraceshim.a"
+def test_only_the_public_functions_are_exported(compiler: str, plain: dict[str, Path]) -> None:
+    archive = plain[compiler] / "libraceshim.a"
     public = {
         name
         for header in ROOT.glob("shim/include/raceshim/*.h")
@@ -214,7 +208,7 @@ def test_only_the_public_functions_are_exported(compiler: str, tmp_path: Path) -
     assert all(
         s.name.startswith(("rsh_", "rshi_")) for s in symbols("--defined-only", "-g", archive)
     )
-    shared = symbols("-D", "--defined-only", folder / "shim/libraceshim.so")
+    shared = symbols("-D", "--defined-only", plain[compiler] / "libraceshim.so")
     assert {s.name for s in shared} == public
 
 

@@ -52,9 +52,8 @@ RSH_API const char *rsh_version(void);
  *
  * @err: what a function of this library returned: 0, an errno constant, or RSH_E*
  *
- * Return: one line of text without a full stop, never NULL; valid at least until the same thread
- *	asks again (for ever, for every value that this library returns by itself).
- * Threads: any.                                Signals: not async-signal-safe.
+ * Return: one line of text without a full stop, never NULL; valid for ever.
+ * Threads: any.                                Signals: async-signal-safe.
  * Fork: unaffected.                            Blocks: no.
  * Loss: none.
  * Detectors: nothing is annotated, the texts are constant.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Version and error texts. */
 
+#define _GNU_SOURCE /* strerrordesc_np */
+
 #include <errno.h>
 #include <string.h>
 
@@ -13,6 +15,8 @@ const char *rsh_version(void)
 
 const char *rsh_strerror(int err)
 {
+	const char *libc;
+
 	switch (err) {
 	case 0:
 		return "success";
@@ -30,6 +34,9 @@ const char *rsh_strerror(int err)
 	case EOVERFLOW:
 		return "size overflow: the length asked for does not fit into memory, check how it "
 		       "was computed";
+	default:
+		/* Constant texts, where strerror may use a buffer. */
+		libc = strerrordesc_np(err);
+		return libc ? libc : "unknown error: no function of this library returns it";
 	}
-	return err > 0 ? strerror(err) : "unknown error: no function of this library returns it";
 }

@@ -4,7 +4,7 @@
  * for each width by sigsafe_x86_64_sig.c, which defines before:
  *
  *   VECTOR         type of a register's contents, at any address and aliasing anything
- *   WIDTH          its size in bytes
+ *   WIDTH          its size in bytes, a size_t
  *   NAMED(name)    the function's name at this width
  *   TARGET         attribute that lets the compiler use these registers
  *   SPLAT(c)       vector of bytes @c
@@ -97,11 +97,11 @@ TARGET static void *NAMED(fill)(unsigned char *d, unsigned char c, size_t n)
 /* Difference of the first bytes that differ within one block; 0 if none do. */
 TARGET static int NAMED(compare_block)(const unsigned char *p, const unsigned char *q)
 {
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		uint64_t differ = DIFFER(IN(p, i), IN(q, i));
 
 		if (differ) {
-			int at = i * WIDTH + __builtin_ctzll(differ);
+			size_t at = i * WIDTH + (size_t)__builtin_ctzll(differ);
 
 			return p[at] - q[at];
 		}

@@ -37,7 +37,7 @@ typedef char v64 __attribute__((vector_size(64), may_alias, aligned(1)));
 #define OPAQUE(p) __asm__ volatile("" : "+r"(p) : : "memory")
 
 #define VECTOR      v16
-#define WIDTH       16
+#define WIDTH       ((size_t)16)
 #define NAMED(name) name##_16
 #define TARGET
 #define SPLAT(c)     ((v16)_mm_set1_epi8((char)(c)))
@@ -45,7 +45,7 @@ typedef char v64 __attribute__((vector_size(64), may_alias, aligned(1)));
 #include "sigsafe_blocks.h"
 
 #define VECTOR       v32
-#define WIDTH        32
+#define WIDTH        ((size_t)32)
 #define NAMED(name)  name##_32
 #define TARGET       __attribute__((target("avx2")))
 #define SPLAT(c)     ((v32)_mm256_set1_epi8((char)(c)))
@@ -53,7 +53,7 @@ typedef char v64 __attribute__((vector_size(64), may_alias, aligned(1)));
 #include "sigsafe_blocks.h"
 
 #define VECTOR       v64
-#define WIDTH        64
+#define WIDTH        ((size_t)64)
 #define NAMED(name)  name##_64
 #define TARGET       __attribute__((target("avx512bw")))
 #define SPLAT(c)     ((v64)_mm512_set1_epi8((char)(c)))
@@ -66,17 +66,18 @@ static int has_fast_strings;
 
 /* Call the function of the right width for @n bytes, which are more than SHORT_MAX. */
 #define LONG(name, n, ...)                                                                         \
-	(width == 64 && (n) >= 4 * 64 ? name##_64(__VA_ARGS__)                                     \
-	 : width >= 32                ? name##_32(__VA_ARGS__)                                     \
-	                              : name##_16(__VA_ARGS__))
+	(width == 64 && (n) > 384 ? name##_64(__VA_ARGS__)                                         \
+	 : width >= 32            ? name##_32(__VA_ARGS__)                                         \
+	                          : name##_16(__VA_ARGS__))
 
 static void cpuid(unsigned int leaf, unsigned int *a, unsigned int *b, unsigned int *c)
 {
-	unsigned int d;
+	unsigned int ax = leaf, bx, cx = 0, dx;
 
-	*a = leaf;
-	*c = 0;
-	__asm__ volatile("cpuid" : "+a"(*a), "=b"(*b), "+c"(*c), "=d"(d));
+	__asm__ volatile("cpuid" : "+a"(ax), "=b"(bx), "+c"(cx), "=d"(dx));
+	*a = ax;
+	*b = bx;
+	*c = cx;
 }
 
 /*

@@ -45,6 +45,10 @@ int rshi_sigaction_sig(int signo, const struct rshi_sigaction *act, struct rshi_
 	struct kernel_sigaction in, out;
 	int err;
 
+	/* Field by field: a compiler may call memset for an initialiser. */
+	out.handler = NULL;
+	out.flags = 0;
+	out.mask = 0;
 	if (act) {
 		in.handler = act->handler;
 		in.flags = act->flags;
