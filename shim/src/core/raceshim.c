@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Version and error texts. */
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* strerrordesc_np */
+#endif
 
 #include <errno.h>
 #include <string.h>
