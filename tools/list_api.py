@@ -33,19 +33,17 @@ def public_headers() -> list[Path]:
     return sorted(h for folder in INCLUDE_DIRS for h in folder.glob("raceshim/*.h"))
 
 
-def clang(header: Path, *options: str) -> str:
-    """Run clang on one header and return what it prints."""
-    command = [CLANG, "-std=c11", "-fsyntax-only", "-x", "c"]
+def clang(source: str, *options: str) -> str:
+    """Run clang on a source text and return what it prints."""
+    command = [CLANG, "-std=c11", "-fsyntax-only", "-x", "c", *options]
     command += [f"-I{folder}" for folder in INCLUDE_DIRS]
-    done = subprocess.run(
-        [*command, *options, str(header)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, "-"], input=source, capture_output=True, text=True, check=True)
     return done.stdout
 
 
 def nodes_of(header: Path) -> Iterator[dict[str, Any]]:
     """Yield the top-level declarations that stand in this header itself."""
-    tree = json.loads(clang(header, "-Xclang", "-ast-dump=json"))
+    tree = json.loads(clang(f'#include "{header}"', "-Xclang", "-ast-dump=json"))
     file = ""
     for node in tree["inner"]:
         # clang names the file only where it changes.
@@ -57,18 +55,9 @@ def nodes_of(header: Path) -> Iterator[dict[str, Any]]:
 
 def struct_lines(header: Path, name: str) -> Iterator[str]:
     """Yield a struct's size and each of its fields with the offset."""
-    # The layout is dumped for structs that are used, so one variable of each is declared.
-    probe = f'#include "{header}"\nstruct {name} rshi_probe;\n'
-    dump = subprocess.run(
-        [CLANG, "-std=c11", "-fsyntax-only", "-x", "c", "-Xclang", "-fdump-record-layouts"]
-        + [f"-I{folder}" for folder in INCLUDE_DIRS]
-        + ["-"],
-        input=probe,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    layout = next(part for part in dump.split("*** Dumping") if f"struct {name}\n" in part)
+    # clang lays out what is used, and prints the layout then.
+    source = f'#include "{header}"\n_Static_assert(sizeof(struct {name}), "");\n'
+    layout = clang(source, "-Xclang", "-fdump-record-layouts")
     size = re.search(r"sizeof=(\d+)", layout)
     if size is None:
         raise SystemExit(f"list_api: clang printed no layout of struct {name}")
