@@ -15,7 +15,7 @@ from raceshim import _report_errors as errors
 from raceshim import _report_tsan as tsan
 from raceshim import _report_ubsan as ubsan
 from raceshim._report_failures import LifeSigns
-from raceshim._report_frames import MACHINE_STACK_FORMAT, parse_frame
+from raceshim._report_frames import MACHINE_STACK_FORMAT
 from raceshim._report_model import Access, Failure, Frame, ParsedLog, Report, Stack, Start
 from raceshim._report_text import render_report
 from raceshim._report_valgrind import parse_valgrind_xml
@@ -40,7 +40,7 @@ __all__ = [
 #: Runtimes cut their lines at 16 KiB; what is longer is no line of a report.
 _LONGEST_LINE = 1 << 15
 #: A count that a runtime prints at exit, when it has reported anything.
-_COUNT = re.compile(r"\w{1,32}Sanitizer: (?:reported )?[1-9]\d* warnings")
+_COUNT = re.compile(r"\b\w{1,32}Sanitizer: (?:reported )?[1-9]\d* warnings")
 #: The beginning of a header at the very end of a log.
 _CUT_HEADER = re.compile(
     r"==\d{1,10}==(?:E|ER|ERR|ERRO|ERROR\b.*|WARNI?|WARNIN|WARNING\b.*)?$|WARNING(?:: ?[TM]?\w*)?$"
@@ -77,7 +77,6 @@ class _LogReader:
         self._reports: list[OpenReport | Report] = []
         self._whole = True
         self._counted = False
-        self._in_check = False  # the stack of a failed check follows
 
     def feed(self, line: str, *, ended: bool) -> None:
         """Read one line."""
@@ -85,17 +84,11 @@ class _LogReader:
             return
         if not ended and _CUT_HEADER.search(line):
             self._whole = False
-        if self._in_check:
-            if parse_frame(line) is not None:
-                self._signs.more(line)
-                return
-            self._in_check = False
         opened = _open_report(line)
         if opened is not None:
+            opened.sound = opened.sound and ended
             self._push(opened)
-        elif self._signs.feed(line):
-            self._in_check = True
-        elif not self._offer(line, ended=ended):
+        elif not self._signs.feed(line) and not self._offer(line, ended=ended):
             self._counted = self._counted or _COUNT.search(line) is not None
             if tsan.is_evidence(line) or errors.is_evidence(line):
                 self._whole = False
@@ -111,8 +104,13 @@ class _LogReader:
         return ParsedLog(reports, tuple(self._signs.starts), tuple(self._signs.failures), whole)
 
     def _push(self, opened: OpenReport) -> None:
+        # What another report has covered without ever coming back was cut off: its process died.
+        while self._open and (self._open[-1].covered or self._open[-1].may_end()):
+            self._open.pop()
         if self._open:
-            self._open[-1].overlaid.append(opened)
+            # Both print at the same time, and no line tells whose it is.
+            self._open[-1].covered = True
+            self._open[-1].sound = opened.sound = False
         self._open.append(opened)
         self._reports.append(opened)
 
@@ -120,8 +118,8 @@ class _LogReader:
         while self._open:
             current = self._open[-1]
             taken = current.feed(line, ended=ended)
-            if taken and current.overlaid:
-                _mark_mixed(current)
+            if taken:
+                current.covered = False
             if current.closed:
                 self._open.pop()
                 if not self._open:
@@ -131,7 +129,7 @@ class _LogReader:
         return False
 
     def _settle(self) -> None:
-        """Turn all that is closed into values, once nothing is open that could still mix in."""
+        """Turn what was read into values, to give its lines back early."""
         for index in range(len(self._reports) - 1, -1, -1):
             item = self._reports[index]
             if isinstance(item, Report):
@@ -149,13 +147,3 @@ def _open_report(line: str) -> OpenReport | None:
     if ubsan.MARK in line:
         return ubsan.UbsanReport(line)
     return None
-
-
-def _mark_mixed(report: OpenReport) -> None:
-    """Doubt a report that goes on after others began: no line tells whose it is."""
-    waiting = [report]
-    while waiting:
-        mixed = waiting.pop()
-        mixed.sound = False
-        waiting += mixed.overlaid
-        mixed.overlaid = []

@@ -17,7 +17,9 @@ HEADER = re.compile(r"==(\d{1,10})== ?(?:ERROR|WARNING): (\w{1,32}Sanitizer): ?(
 _KIND_END = re.compile(
     r" on unknown address| on address 0x| on 0x| \(0x| 0x|: |:$| in thread T\d| \(pc 0x"
 )
-_SUMMARY = re.compile(r"SUMMARY: \w{1,32}Sanitizer: (.*)$")
+_SUMMARY = re.compile(r"SUMMARY: (\w{1,32}Sanitizer): (.*)$")
+#: What a signal is called in the header, and then in the summary too.
+_SIGNALS = ("SEGV", "BUS", "FPE", "ILL", "ABRT", "TRAP", "stack-overflow")
 _ACCESS = re.compile(
     r"(READ|WRITE) of size (\d{1,20}) at 0x([0-9a-f]{1,16})(?: tags: \S+ \(ptr/mem\) in)? "
     r"(thread T\d{1,9})"
@@ -29,6 +31,10 @@ _THREAD = re.compile(r" (T\d{1,9})(?: \([^()]*\))?\)?:?$")
 _FREED = re.compile(r"freed by (thread T\d{1,9}\b.*) here:$")
 _REGION = re.compile(r"(0x[0-9a-f]{1,16}) is located .* (\d{1,20})-byte region")
 _ALLOCATION = ("allocated ", " leak of ", "was created by", " is located in stack of ")
+_LABEL = re.compile(
+    r"(?:READ|WRITE) of size|The signal is caused|leak of|in stack of thread|freed |allocated |"
+    r"created |stored to memory"
+)
 _AFTER_SUMMARY = re.compile(
     r"$|=>0x|  0x[0-9a-f]+:|Shadow |Memory tags|Tags for|See https|  [A-Z][A-Za-z ]+: +[0-9a-f]|"
     r"Thread T\d+|==\d+==|    #|@\{#|\[0x|HINT"
@@ -53,49 +59,52 @@ class ErrorReport(OpenReport):
         if self.summary is not None and not _AFTER_SUMMARY.match(line):
             self.closed = True
             return False
-        if "#0 " in line or "{#0<|>" in line:
-            self._begin()
         if self.take_frame(line):
             return True
         if line == "    <empty stack>":
-            self._begin()
+            self.begin_unlabelled()
             self.end_stack(restored=False)
             return True
         summary = _SUMMARY.match(line)
         if summary is not None:
+            # LeakSanitizer within AddressSanitizer sums up under its name.
+            if summary[1] != self.detector and self.detector != "LeakSanitizer":
+                return False
             self.end_stack()
-            self.summary = summary[1] if self._ended else None
+            self.summary = summary[2] if self._ended else None
+            if self.kind in _SIGNALS and not summary[2].startswith(self.kind):
+                self.sound = False
         elif line.endswith("==ABORTING"):
             self.closed = True
         elif line.strip():
             self._take_text(line)
         return True
 
+    def may_end(self) -> bool:
+        """Tell whether the summary has been read, after which only details follow."""
+        return self.summary is not None
+
     def _whole(self) -> bool:
         return self.summary is not None and bool(self.stacks)
 
     def _take_text(self, line: str) -> None:
-        self.end_stack()
         if " is located " in line:
             self.location = self.location or line
             region = _REGION.match(line)
             self._size = int(region[2]) if region else self._size
-        # Of the first stack's lines, keep the one that tells the access.
-        if not (self._first and self._access_line(self._above)):
+        # Other lines may stand between a label and its frames: a hint, output of the program.
+        if _LABEL.search(line) or not _LABEL.search(self._above):
             self._above = line
 
-    @staticmethod
-    def _access_line(line: str) -> bool:
-        return bool(_ACCESS.match(line) or _SIGNAL.match(line))
-
-    def _begin(self) -> None:
+    def begin_unlabelled(self) -> None:
+        """Begin a stack below the last line that may be its label."""
         label = _PREFIX.sub("", self._above.strip()).rstrip(":")
         self._above = ""
         if self._first:
             self._first = False
             leak = " leak of " in label
             access = None if leak else self._first_access(label)
-            told = leak or self._access_line(label)
+            told = leak or _ACCESS.match(label) or _SIGNAL.match(label)
             self.begin_stack(label if told else "", "allocation" if leak else "access", access)
             return
         freed = _FREED.match(label + ":")

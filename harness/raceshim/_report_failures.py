@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 
+from raceshim._report_frames import parse_frame
 from raceshim._report_model import Failure, Start
 
 _PID = re.compile(r"==(\d{1,10})==")
@@ -27,23 +28,23 @@ _STARTS = (
     re.compile(r"==(?P<pid>\d{1,10})==(?P<name>AddressSanitizer) Init done$"),
     re.compile(r"(?P<name>MemorySanitizer) init done$"),
 )
-_FAILURES = (
-    (re.compile(r"\w+Sanitizer:? CHECK failed: "), "CHECK failed"),
-    (
-        re.compile(
-            r"FATAL: \w+Sanitizer: (unexpected memory mapping|memory layout is incompatible)"
+_NAME = "(?:Thread|Address|Memory|Leak|UndefinedBehavior)Sanitizer"
+_FAILURES = tuple(
+    (re.compile(form.replace("NAME", _NAME)), kind)
+    for form, kind in (
+        ("NAME:? CHECK failed: ", "CHECK failed"),
+        ("FATAL: NAME: unexpected memory mapping", "unexpected memory mapping"),
+        ("FATAL: NAME: memory layout is incompatible", "unexpected memory mapping"),
+        (
+            "NAME: starting new threads after multi-threaded fork",
+            "starting new threads after multi-threaded fork",
         ),
-        "unexpected memory mapping",
-    ),
-    (
-        re.compile(r"\w+Sanitizer: starting new threads after multi-threaded fork"),
-        "starting new threads after multi-threaded fork",
-    ),
-    (re.compile(r"\w+Sanitizer: nested bug in the same thread"), "nested bug"),
-    (re.compile(r"\w+Sanitizer:DEADLYSIGNAL"), "DEADLYSIGNAL"),
-    (re.compile(r"ERROR: \w+Sanitizer failed to "), "out of memory"),
-    (re.compile(r"\w+Sanitizer has encountered a fatal error"), "fatal error"),
-    (re.compile(r"FATAL: \w+Sanitizer"), "FATAL"),
+        ("NAME: nested bug in the same thread", "nested bug"),
+        ("NAME:DEADLYSIGNAL", "DEADLYSIGNAL"),
+        ("ERROR: (?:HW)?NAME failed to ", "out of memory"),
+        ("NAME has encountered a fatal error", "fatal error"),
+        ("FATAL: (?:HW)?NAME", "FATAL"),
+    )
 )
 
 
@@ -54,9 +55,18 @@ class LifeSigns:
         self.starts: list[Start] = []
         self.failures: list[Failure] = []
         self._pid: int | None = None  # the last one named
+        self._frames: int | None = None  # the frames read below a failed check
 
     def feed(self, line: str) -> bool:
-        """Take a line; say whether it is a failure."""
+        """Take a line; say whether it belongs to a failure."""
+        if self._frames is not None:
+            frame = parse_frame(line)
+            if frame is not None and frame[0] == self._frames:
+                last = self.failures[-1]
+                self.failures[-1] = Failure(last.kind, last.pid, f"{last.text}\n{line}")
+                self._frames += 1
+                return True
+            self._frames = None
         pid = _PID.match(line)
         if pid is not None:
             self._pid = int(pid[1])
@@ -73,10 +83,6 @@ class LifeSigns:
         for form, kind in _FAILURES:
             if form.search(line):
                 self.failures.append(Failure(kind, int(pid[1]) if pid else None, line))
+                self._frames = 0 if kind == "CHECK failed" else None
                 return True
         return False
-
-    def more(self, text: str) -> None:
-        """Add the lines that follow the last failure (the stack of a failed check)."""
-        last = self.failures[-1]
-        self.failures[-1] = Failure(last.kind, last.pid, f"{last.text}\n{text}")

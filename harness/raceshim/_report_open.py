@@ -24,7 +24,7 @@ class OpenReport:
         self.location: str | None = None
         self.summary: str | None = None
         self.stacks: list[Stack] = []
-        self.overlaid: list[OpenReport] = []  # reports that began while this one was open
+        self.covered = False  # another report has begun, and no line has come since
         self._lines = [header]
         self._ended = True  # the line being read has its newline
         self._label: str | None = None
@@ -58,6 +58,10 @@ class OpenReport:
     def _feed(self, line: str) -> bool:
         raise NotImplementedError
 
+    def may_end(self) -> bool:
+        """Tell whether nothing need follow, though something may."""
+        return self.closed
+
     def _whole(self) -> bool:
         """Tell whether all that such a report must have has been read."""
         return self.closed and self.summary is not None
@@ -67,6 +71,9 @@ class OpenReport:
         self.end_stack()
         self._label, self._role, self._access = label, role, access
 
+    def begin_unlabelled(self) -> None:
+        """Begin a stack whose first frame has come without a label."""
+
     def take_frame(self, line: str) -> bool:
         """Take the line if it is a frame. A gap in the numbers means that frames are missing."""
         found = parse_frame(line)
@@ -75,6 +82,8 @@ class OpenReport:
         number, frame = found
         if number == 0 and self._frames:
             self.end_stack()
+        if number == 0 and self._label is None:
+            self.begin_unlabelled()
         if number != len(self._frames):
             self.sound = False
         self._frames.append(frame)

@@ -44,29 +44,46 @@ class TsanReport(OpenReport):
         kind = text[: pid.start()] if pid else text
         super().__init__("ThreadSanitizer", kind, int(pid[1]) if pid else None, line)
         self.sound = pid is not None
-        # Most kinds other than races begin with frames that have no label of their own.
-        self._role = "access"
+        self._unknown = ""  # a line that may be a label
+        self._ended_early = False
 
     def _feed(self, line: str) -> bool:
-        if self.take_frame(line) or self._take_label(line):
+        # A rule before the summary is a banner of the program, or another report's opening.
+        if self.summary is not None and _RULE.search(line):
+            self.closed = True
             return True
+        taken = self.take_frame(line) or self._take_label(line) or self._take_rest(line)
+        if taken and self._ended_early:
+            self.sound = False  # a summary is followed by nothing but a rule
+        self._ended_early = self.summary is not None
+        return taken
+
+    def _take_rest(self, line: str) -> bool:
         if line == _UNRESTORED:
             self.end_stack(restored=False)
             return True
         if line.startswith(_SUMMARY):
             self.summary = line.removeprefix(_SUMMARY)
-            return True
-        # A rule before the summary is a banner of the program, or another report's opening.
-        if self.summary is not None and _RULE.search(line):
-            self.closed = True
+            self.sound = self.sound and self.summary.startswith(self.kind)
             return True
         return False
 
     def _whole(self) -> bool:
         roles = [stack.role for stack in self.stacks if stack.access is not None]
-        if roles or self.kind.startswith(_PAIRS):
-            return super()._whole() and roles == ["access", "previous"]
+        paired = roles == ["access", "previous"]
+        if (roles and not paired) or (not roles and self.kind.startswith(_PAIRS)):
+            return False
         return super()._whole() and bool(self.stacks)
+
+    def begin_unlabelled(self) -> None:
+        """Begin a stack below a label of unknown wording, or the first one of most kinds."""
+        if self._unknown:
+            self.begin_stack(self._unknown, "other", None)
+            self._unknown = ""
+        elif self.stacks:
+            self.sound = False  # its label has been lost, or it is another report's
+        else:
+            self.begin_stack("", "access", None)
 
     def _take_label(self, line: str) -> bool:
         if not line.startswith("  ") or line.startswith("   "):
@@ -82,7 +99,11 @@ class TsanReport(OpenReport):
             first = line[2:11].lower() != "previous "
             self.begin_stack(label, "access" if first else "previous", access)
             return True
-        self.begin_stack(label, _role(label), None)
+        role = _role(label)
+        if role is None:
+            self._unknown = label  # or output of the program
+            return False
+        self.begin_stack(label, role, None)
         return True
 
 
@@ -117,7 +138,7 @@ def _parse_access(line: str) -> Access | None:
     return Access(operation.lower(), bool(atomic), int(size), int(address, 16), by, tuple(mutexes))
 
 
-def _role(label: str) -> str:
+def _role(label: str) -> str | None:
     if label.startswith("Location is "):
         return "allocation"
     if label.startswith("Thread T") and label.endswith(" at"):
@@ -126,4 +147,6 @@ def _role(label: str) -> str:
         if label.endswith(" created at"):
             return "mutex"
         return "access" if " acquired here while holding mutex " in label else "other"
-    return "access" if label.startswith("Signal ") else "other"
+    if label.startswith("Signal ") and label.endswith(" handler invoked at"):
+        return "access"
+    return "other" if label in ("As if synchronized via sleep", "and") else None

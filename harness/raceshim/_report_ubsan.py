@@ -72,6 +72,9 @@ class UbsanReport(OpenReport):
             if not line and self._open_stack:
                 self._open_stack = False
                 return True
+            if not self._ended and line.startswith(("    #", "@{#")):
+                self.sound = False  # the beginning of a frame
+                return True
             if _NOTE.match(line):
                 return True
         self.closed = True
@@ -86,5 +89,9 @@ class UbsanReport(OpenReport):
             self._frames.append(Frame(None, file, int(line), int(column or 0), None, None))
         super().end_stack(restored=restored)
 
+    def may_end(self) -> bool:
+        """Tell whether the one line is all, or a stack is ended by its empty line."""
+        return not self._open_stack
+
     def _whole(self) -> bool:
-        return not self._open_stack and bool(self.stacks)
+        return self.may_end() and bool(self.stacks)

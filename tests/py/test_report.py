@@ -224,11 +224,14 @@ def test_interleaved_reports_are_both_there_and_incomplete() -> None:
     assert not any(report.complete for report in log.reports)
 
 
-def test_report_after_a_cut_one_is_whole() -> None:
+def test_cut_report_spoils_the_next_one_only() -> None:
     text = golden("tsan-clang-19-race_two").splitlines(keepends=True)
-    log = parse_log("".join(text[:8] + text[len(text) // 2 :]))
-    assert [report.complete for report in log.reports] == [False, True]
-    assert [report.pid for report in log.reports] == [1001, 1003]
+    second = text[len(text) // 2 :]
+    log = parse_log("".join(text[:8] + second + second + second))
+    assert [report.complete for report in log.reports] == [False, False, True, True]
+    assert [report.pid for report in log.reports] == [1001, 1003, 1003, 1003]
+    assert log.reports[1].stacks == log.reports[2].stacks
+    assert not log.complete
 
 
 def test_missing_frame_makes_a_report_incomplete() -> None:
@@ -238,27 +241,38 @@ def test_missing_frame_makes_a_report_incomplete() -> None:
     assert not report.complete
 
 
-def test_output_of_the_program_inside_a_report_is_skipped() -> None:
-    lines = golden("tsan-gcc-12-race_heap").splitlines(keepends=True)
-    noise = ["progress: 40%\n", "\n", "==================\n", "usage: prog [-x]\n"]
-    noisy = "".join(part for line in lines for part in (line, *noise))
+NOISE = [
+    "progress: 40%\n",
+    "\n",
+    "==================\n",
+    "  usage:\n",
+    "    prog [-x]\n",
+    "LLVMSymbolizer: error reading file: No such file or directory\n",
+    "/usr/bin/llvm-symbolizer-19: error: '[stack]': No such file or directory\n",
+]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tsan-gcc-12-race_heap",
+        "tsan-clang-14-race_heap.machine",
+        "tsan-clang-19-lock_order",
+        "tsan-clang-19-signal_errno",
+        "asan-clang-19-asan_uaf",
+        "msan-clang-14-msan_stack",
+    ],
+)
+def test_output_of_program_and_symbolizer_inside_a_report_is_skipped(name: str) -> None:
+    text = golden(name)
+    end = text.index("\nSUMMARY")
+    lines = text[:end].splitlines(keepends=True)
+    noisy = "".join(part for line in lines for part in (line, *NOISE)) + text[end:]
     (report,) = parse_log(noisy).reports
-    (clean,) = parse_log("".join(lines)).reports
+    (clean,) = parse_log(text).reports
     assert report.stacks == clean.stacks
     assert report.location == clean.location
     assert report.complete
-
-
-def test_symbolizer_errors_inside_a_report_are_skipped() -> None:
-    lines = golden("tsan-clang-14-race_heap").splitlines(keepends=True)
-    errors = [
-        "LLVMSymbolizer: error reading file: No such file or directory\n",
-        "/usr/bin/llvm-symbolizer-19: error: '[stack]': No such file or directory\n",
-    ]
-    noisy = "".join(part for line in lines for part in (line, *errors))
-    (report,) = parse_log(noisy).reports
-    assert report.complete
-    assert report.stacks == parse_log("".join(lines)).reports[0].stacks
 
 
 def test_traces_of_a_lost_report_make_a_log_incomplete() -> None:
