@@ -45,7 +45,7 @@ class ProgramFile(pytest.File):
             raise self.CollectError(str(error)) from None
         fit = compilers_of(program, compilers, chosen)
         for compiler in fit or compilers[:1]:
-            for variant in program.variants:
+            for variant in program.variants(compiler):
                 case = Case(program, variant, compiler)
                 name = f"{variant}[{compiler.name}]"
                 item = ProgramItem.from_parent(self, name=name, case=case)

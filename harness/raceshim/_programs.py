@@ -113,10 +113,9 @@ class Program:
         """Seconds after which it hangs."""
         return float(self.get("timeout") or 60)
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The program as it stands, and its control if it has one."""
-        return (MAIN, CONTROL) if any(d.key == "control" for d in self.directives) else (MAIN,)
+    def variants(self, compiler: Compiler) -> tuple[str, ...]:
+        """Return the program as it stands, and its control if this compiler has one."""
+        return (MAIN, CONTROL) if self.get("control", compiler) else (MAIN,)
 
     def expected(self, variant: str, compiler: Compiler | None = None) -> str:
         """Return what a variant must show, as text; nothing if nobody said."""
@@ -181,11 +180,14 @@ def _directives(path: Path, text: str) -> tuple[Directive, ...]:
     first = text.count("\n", 0, comment.start(1)) + 1
     found: list[Directive] = []
     for number, line in enumerate(comment[1].splitlines(), first):
+        where = f"{path}:{number}"
         match = _DIRECTIVE.match(line)
         if match is None:
+            # Prose comes first; what stands among directives was meant to be one.
+            if found and line.strip(" */"):
+                raise UsageError(f"{where}: this is no directive: {line.strip(' */')}")
             continue
         key, selector, value = match[1], match[2] or "", (match[3] or "").strip()
-        where = f"{path}:{number}"
         if key not in _KEYS:
             raise UsageError(f"{where}: unknown directive {key!r}")
         if match[2] is not None and selector not in _SELECTORS:
@@ -278,12 +280,14 @@ _VALUE_CHECKS: dict[str, Callable[[Path, Directive], None]] = {
 
 def _check(program: Program) -> None:
     """Check what no single line can tell."""
-    reports = [d for d in program.directives if d.key == "report"]
-    if program.verdict == "race" and not reports:
-        raise UsageError(f"{program.path}: a race_ program needs a line `report:`")
-    for directive in reports:
+    reports = {d.selector: d.line for d in program.directives if d.key == "report"}
+    for selector, line in reports.items():
         # A compiler that does see what the others miss may be named; the rule itself may not.
-        if program.verdict == "norace" or (program.verdict == "miss" and not directive.selector):
+        if program.verdict == "norace" or (program.verdict == "miss" and not selector):
             raise UsageError(
-                f"{program.path}:{directive.line}: a {program.verdict}_ program has no `report:`"
+                f"{program.path}:{line}: a {program.verdict}_ program has no `report:`"
             )
+    named = program.get("compilers").split() or SUPPORTED
+    for name in named if program.verdict == "race" else ():
+        if not reports.keys() & {"", name, name.partition("-")[0]}:
+            raise UsageError(f"{program.path}: a race_ program needs a line `report:` for {name}")

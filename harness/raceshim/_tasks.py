@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._build import Builder, Built, Case
 from raceshim._compilers import VALGRIND_TOOLS, Compiler, find_all, which
-from raceshim._errors import BuildError, ToolError, UsageError
+from raceshim._errors import BuildError, ToolError
 from raceshim._gate import CaseVerdict, CommandRun, CommandVerdict, ProgramRun, judge_command
 from raceshim._logs import LogFolder
 from raceshim._outcomes import observe
@@ -74,10 +74,10 @@ def gate_programs(
 
 
 def load(paths: Sequence[Path]) -> list[Program]:
-    """Read the programs at or below some paths; none at all is an error."""
+    """Read the programs at or below some paths; without any, nothing is known about anything."""
     programs = [program for path in paths for program in load_programs(path)]
     if not programs:
-        raise UsageError(f"no race_*.c, norace_*.c or miss_*.c in {' '.join(map(str, paths))}")
+        raise ToolError(f"no race_*.c, norace_*.c or miss_*.c in {' '.join(map(str, paths))}")
     return programs
 
 
@@ -88,7 +88,7 @@ def plan(programs: Sequence[Program], settings: Settings) -> list[Case]:
         Case(program, variant, compiler)
         for program in programs
         for compiler in compilers_of(program, compilers, settings)
-        for variant in program.variants
+        for variant in program.variants(compiler)
     ]
 
 

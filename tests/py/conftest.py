@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
+import raceshim
 import shim_builds
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from harness_programs import Programs, Raceshim, clean_environment
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +19,24 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = shim_builds.build(folder / "build", "clang-19")
     shim_builds.run("cmake", "--install", build, "--prefix", folder / "prefix")
     return folder / "prefix"
+
+
+@pytest.fixture(scope="session")
+def sdk_environment(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the environment in which the harness finds an SDK: its own, or one built here."""
+    installed = Path(raceshim.__file__).with_name("_sdk").is_dir()
+    if not installed and "RACESHIM_SDK" not in os.environ:
+        os.environ["RACESHIM_SDK"] = str(request.getfixturevalue("sdk"))
+    return clean_environment()
+
+
+@pytest.fixture(name="raceshim", scope="session")
+def _raceshim(sdk_environment: dict[str, str]) -> Raceshim:
+    """Return the command."""
+    return Raceshim(sdk_environment)
+
+
+@pytest.fixture(scope="session")
+def programs(raceshim: Raceshim, tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    """Return a builder of small programs, with and without a race."""
+    return Programs(raceshim, tmp_path_factory.mktemp("programs"))

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""C programs that the tests of the harness build, and the command under test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMPILERS = ("clang-19", "clang-14", "gcc-12")
+
+HEAD = """\
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define NOINLINE __attribute__((noinline))
+int shared;
+pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+NOINLINE void *bump_in_thread(void *arg) { LOCK; shared++; UNLOCK; return arg; }
+NOINLINE void bump_in_main(void) { LOCK; shared++; UNLOCK; }
+NOINLINE void two_threads(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, bump_in_thread, 0);
+    bump_in_main();
+    pthread_join(thread, 0);
+}
+"""
+#: The body of main() of each program; `race` decides whether the lock is taken.
+BODIES = {
+    "plain": 'two_threads(); puts("done"); return argc > 1 ? atoi(argv[1]) : 0;',
+    "echo": "int c; while ((c = getchar()) != EOF) putchar(c); two_threads(); return 0;",
+    "child": """\
+        pid_t pid = fork();
+        if (pid == 0) { two_threads(); exit(0); }
+        waitpid(pid, 0, 0);
+        return 0;""",
+    "again": """\
+        if (argc > 1) return 0;
+        two_threads();
+        execl("/proc/self/exe", argv[0], "again", (char *)0);
+        return 1;""",
+    "underscore_exit": "two_threads(); _exit(0);",
+    "killed": "two_threads(); kill(getpid(), SIGKILL);",
+    "crash": "two_threads(); *(volatile int *)8 = 1; return 0;",
+    "abort": "two_threads(); abort();",
+    "daemon": """\
+        int out[2];
+        char byte;
+        if (pipe(out)) return 1;
+        if (fork() == 0) {
+            setsid();
+            close(out[0]);
+            if (write(out[1], "r", 1) != 1) _exit(1);
+            while (access(argv[1], F_OK)) usleep(1000);
+            two_threads();
+            exit(0);
+        }
+        return read(out[0], &byte, 1) == 1 ? 0 : 1;""",
+    "wait": """\
+        FILE *ready = fopen(argv[1], "w");
+        if (fork() == 0) setsid();
+        fprintf(ready, "%d\\n", (int)getpid());
+        fclose(ready);
+        for (;;) pause();""",
+    "check_failed": """\
+        pthread_t thread;
+        pthread_create(&thread, 0, bump_in_thread, 0);
+        pthread_join(thread, 0);
+        pthread_join(thread, 0);
+        return 0;""",
+    "leak_thread": """\
+        pthread_t thread;
+        pthread_create(&thread, 0, bump_in_thread, 0);
+        sleep(1);
+        return 0;""",
+    "heap": """\
+        char *block = malloc(8);
+        free(block);
+        return block[argc];""",
+    "uninitialised": """\
+        int *block = malloc(4 * sizeof(int));
+        if (block[argc]) puts("set");
+        return 0;""",
+}
+
+
+def source(body: str, *, race: bool) -> str:
+    """Return a program of `BODIES`, with or without its race."""
+    guard = "" if race else "pthread_mutex_lock(&lock)"
+    release = "" if race else "pthread_mutex_unlock(&lock)"
+    return (
+        f"#define LOCK {guard}\n#define UNLOCK {release}\n{HEAD}\n"
+        f"int main(int argc, char **argv)\n{{\n(void)argc; (void)argv;\n{BODIES[body]}\n}}\n"
+    )
+
+
+@dataclass(frozen=True)
+class Raceshim:
+    """The command under test, run as a user would."""
+
+    environ: dict[str, str]
+
+    def __call__(
+        self,
+        *words: str | Path,
+        cwd: Path | None = None,
+        status: int | None = 0,
+        stdin: str | None = None,
+        env: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it and check its exit status."""
+        done = subprocess.run(
+            self.line(*words),
+            cwd=cwd,
+            env=self.environ | (env or {}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert status is None or done.returncode == status, f"{words}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def line(self, *words: str | Path) -> list[str]:
+        """Return the command line."""
+        return [sys.executable, "-m", "raceshim", *map(str, words)]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Builds programs of `BODIES`, each only once."""
+
+    raceshim: Raceshim
+    folder: Path
+
+    def __call__(
+        self,
+        body: str,
+        *,
+        race: bool = False,
+        compiler: str = "clang-19",
+        detector: str = "thread",
+    ) -> Path:
+        """Return the executable."""
+        name = f"{body}-{'race' if race else 'norace'}-{compiler}-{detector}"
+        binary = self.folder / name
+        if not binary.exists():
+            text = self.folder / f"{name}.c"
+            text.write_text(source(body, race=race))
+            options = ("--compiler", compiler, "--detector", detector)
+            self.raceshim("cc", *options, "-O1", "-pthread", text, "-o", binary)
+        return binary
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without options that somebody has set for himself."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.endswith("SAN_OPTIONS")
+        and (not name.startswith("RACESHIM_") or name == "RACESHIM_SDK")
+    }

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The gate over commands: evidence decides, not the exit status, and nothing is left running."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from harness_programs import COMPILERS, Programs, Raceshim
+from raceshim._gate import CommandRun, judge_command
+from raceshim._logs import LogFolder, ProcessLog
+from raceshim._report import ParsedLog, parse_log
+from raceshim._run import Ended, LeftBehind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOTH = pytest.mark.parametrize("race", [True, False], ids=["race", "norace"])
+ALL = pytest.mark.parametrize("compiler", COMPILERS)
+
+
+def result_of(raceshim: Raceshim, folder: Path, *words: str | Path, status: int) -> dict[str, Any]:
+    """Gate a command and return what it writes as JSON."""
+    path = folder / "result.json"
+    raceshim("gate", "--json", path, *words, status=status)
+    result: dict[str, Any] = json.loads(path.read_text())
+    assert result["exit_code"] == status
+    return result
+
+
+@BOTH
+@ALL
+@pytest.mark.parametrize(
+    "command",
+    [
+        "PROGRAM",
+        "PROGRAM || true",
+        "PROGRAM | cat",
+        "PROGRAM >/dev/null 2>&1; exit 0",
+        "(PROGRAM; PROGRAM) && echo unreached; :",
+    ],
+)
+def test_exit_status_decides_nothing(
+    raceshim: Raceshim, programs: Programs, command: str, compiler: str, race: bool
+) -> None:
+    program = programs("plain", race=race, compiler=compiler)
+    line = command.replace("PROGRAM", str(program))
+    done = raceshim("gate", "--", "sh", "-c", line, status=int(race))
+    assert ("bump_in_thread" in done.stdout) == race
+
+
+@BOTH
+@ALL
+def test_race_in_a_child_under_exit_status_0(
+    raceshim: Raceshim, programs: Programs, compiler: str, race: bool
+) -> None:
+    program = programs("child", race=race, compiler=compiler)
+    assert subprocess.run([program], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    raceshim("gate", "--", program, status=int(race))
+
+
+@BOTH
+@ALL
+def test_race_before_exec_is_not_wiped_out(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str, race: bool
+) -> None:
+    program = programs("again", race=race, compiler=compiler)
+    # What happens without the gate: the second image truncates the log of the first.
+    options = f"log_path={tmp_path}/log:print_module_map=1"
+    subprocess.run([program], env=os.environ | {"TSAN_OPTIONS": options}, check=True)
+    (log,) = tmp_path.glob("log.*")
+    assert "WARNING" not in log.read_text()
+    raceshim("gate", "--", program, status=int(race))
+
+
+@BOTH
+@ALL
+@pytest.mark.parametrize("body", ["underscore_exit", "killed"])
+def test_process_that_ends_without_a_word(
+    raceshim: Raceshim, programs: Programs, body: str, compiler: str, race: bool
+) -> None:
+    program = programs(body, race=race, compiler=compiler)
+    raceshim("gate", "--", "sh", "-c", f"{program}; true", status=int(race))
+
+
+@ALL
+def test_crash_after_a_race_hides_nothing(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    for body in ("crash", "abort"):
+        racy = programs(body, race=True, compiler=compiler)
+        kinds = {
+            finding["kind"]
+            for finding in result_of(raceshim, tmp_path, "--", racy, status=1)["findings"]
+        }
+        assert "data race" in kinds
+
+
+def test_failed_command_without_a_race_is_inconclusive(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path
+) -> None:
+    result = result_of(raceshim, tmp_path, "--", programs("plain"), "3", status=4)
+    assert result["end"]["status"] == 3
+    assert result["end"]["signal"] is None
+    (reason,) = result["reasons"]
+    assert "exit status 3" in reason
+
+
+def test_failed_command_with_a_race_is_red(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path
+) -> None:
+    line = f"{programs('plain', race=True)}; exit 3"
+    assert result_of(raceshim, tmp_path, "--", "sh", "-c", line, status=1)["end"]["status"] == 3
+
+
+@pytest.mark.parametrize("command", [[], ["true"], ["sh", "-c", "exit 0"], ["/no/such/file"]])
+def test_nothing_ran_under_the_detector(raceshim: Raceshim, command: list[str]) -> None:
+    raceshim("gate", "--", *command, status=4)
+
+
+def test_uninstrumented_program_is_inconclusive(raceshim: Raceshim, programs: Programs) -> None:
+    bare = programs("plain", race=True, detector="none")
+    assert "no process ran" in raceshim("gate", "--", bare, status=4).stdout
+    raceshim("gate", "--", programs("plain"))
+
+
+def test_another_detector_is_no_evidence_for_races(raceshim: Raceshim, programs: Programs) -> None:
+    program = programs("plain", detector="address")
+    assert "but under: address" in raceshim("gate", "--", program, status=4).stdout
+    raceshim("gate", "--detector", "address", "--", program)
+
+
+@pytest.mark.parametrize("compiler", ["clang-19", "clang-14"])
+def test_detector_that_breaks_down_is_inconclusive(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    program = programs("check_failed", compiler=compiler)
+    result = result_of(raceshim, tmp_path, "--", "sh", "-c", f"{program}; true", status=4)
+    assert [failure["kind"] for failure in result["failures"]] == ["CHECK failed"]
+    assert any("CHECK failed" in reason for reason in result["reasons"])
+
+
+def test_reports_that_say_the_same_are_one_finding(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path
+) -> None:
+    racy, other = programs("plain", race=True), programs("leak_thread")
+    line = f"for i in 1 2 3; do {racy}; done; {other}; true"
+    findings = result_of(raceshim, tmp_path, "--", "sh", "-c", line, status=1)["findings"]
+    counts = {finding["kind"]: finding["count"] for finding in findings}
+    assert counts == {"data race": 3, "thread leak": 1}
+    race = next(finding for finding in findings if finding["kind"] == "data race")
+    assert sorted(race["functions"]) == ["bump_in_main", "bump_in_thread"]
+    assert len(race["pids"]) == 3
+
+
+def test_json_tells_the_whole_story(raceshim: Raceshim, programs: Programs, tmp_path: Path) -> None:
+    racy = programs("plain", race=True)
+    result = result_of(raceshim, tmp_path, "--", racy, status=1)
+    assert set(result) == {
+        "schema", "version", "mode", "verdict", "exit_code", "command", "end", "reasons",
+        "processes", "left_running", "findings", "failures",
+    }  # fmt: skip
+    assert (result["schema"], result["mode"], result["verdict"]) == (1, "command", "races")
+    assert result["command"] == [str(racy)]
+    (finding,) = result["findings"]
+    access = next(stack for stack in finding["stacks"] if stack["role"] == "access")
+    assert access["frames"][0]["file"].endswith(".c")
+    assert access["frames"][0]["line"] > 0
+    assert access["access"]["size"] == 4
+
+
+def test_json_on_stdout_is_nothing_but_json(raceshim: Raceshim, programs: Programs) -> None:
+    quiet = f"{programs('plain', race=True)} >/dev/null"
+    done = raceshim("gate", "--json", "-", "--", "sh", "-c", quiet, status=1)
+    assert json.loads(done.stdout)["verdict"] == "races"
+    assert "bump_in_thread" in done.stderr
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123
+        return file.read().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def eventually_dead(pid: int) -> bool:
+    """Wait for a process that has been killed to be gone."""
+    deadline = time.monotonic() + 30
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+def pids_from(fifo: Path) -> list[int]:
+    """Wait until both processes of the program `wait` have told their pids."""
+    pids: list[int] = []
+    with fifo.open() as file:
+        pids += [int(line) for line in file]
+    while len(pids) < 2:
+        with fifo.open() as file:
+            pids += [int(line) for line in file]
+    return pids
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("detector", ["thread", "none"])
+def test_interrupt_ends_every_process_and_writes_nothing(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, number: int, detector: str
+) -> None:
+    fifo, result = tmp_path / "fifo", tmp_path / "result.json"
+    os.mkfifo(fifo)
+    program = programs("wait", detector=detector)
+    gate = subprocess.Popen(
+        raceshim.line("gate", "--json", result, "--", program, fifo),
+        env=raceshim.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pids = pids_from(fifo)  # one of them in a session of its own
+    assert all(alive(pid) for pid in pids)
+    gate.send_signal(number)
+    _, err = gate.communicate(timeout=60)
+    assert gate.returncode == 130
+    assert "Traceback" not in err
+    assert all(eventually_dead(pid) for pid in pids)
+    assert list(tmp_path.iterdir()) == [fifo]
+
+
+def test_timeout_ends_every_process(raceshim: Raceshim, programs: Programs, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    result = tmp_path / "result.json"
+    gate = subprocess.Popen(
+        raceshim.line("gate", "--timeout", "1", "--json", result, "--", programs("wait"), fifo),
+        env=raceshim.environ,
+        stdout=subprocess.DEVNULL,
+    )
+    pids = pids_from(fifo)
+    assert gate.wait(timeout=60) == 4
+    assert all(eventually_dead(pid) for pid in pids)
+    assert json.loads(result.read_text())["end"]["timed_out"]
+
+
+@BOTH
+@ALL
+def test_daemon_is_waited_for(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str, race: bool
+) -> None:
+    program = programs("daemon", race=race, compiler=compiler)
+    go, fifo = tmp_path / "go", tmp_path / "fifo"
+    os.mkfifo(fifo)
+    gate = subprocess.Popen(
+        raceshim.line("gate", "--wait", "60", "--", "sh", "-c", f"{program} {go}; echo >{fifo}"),
+        env=raceshim.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    fifo.read_text()  # the daemon's parent is gone
+    go.touch()
+    out, _ = gate.communicate(timeout=60)
+    assert gate.returncode == int(race), out
+
+
+def test_daemon_that_stays_is_named(raceshim: Raceshim, programs: Programs, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    line = f"{programs('daemon')} {go} >/dev/null 2>&1"  # or it would hold the test's own pipe
+    try:
+        result = result_of(raceshim, tmp_path, "--wait", "0", "--", "sh", "-c", line, status=4)
+        (left,) = result["left_running"]
+        assert alive(left["pid"])
+        assert str(go) in left["command"]
+    finally:
+        go.touch()
+
+
+def test_daemon_without_a_detector_is_not_waited_for(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    line = f"{programs('daemon', detector='none')} {go} >/dev/null 2>&1; {programs('plain')}"
+    try:
+        result = result_of(raceshim, tmp_path, "--wait", "600", "--", "sh", "-c", line, status=0)
+        assert result["left_running"] == []
+    finally:
+        go.touch()
+
+
+# What cannot be provoked at will is judged from values.
+
+ENDED = Ended(0, timed_out=False, seconds=1.0, stdout="", stderr="")
+QUIET = ParsedLog((), (), (), complete=True)
+
+
+def process(parsed: ParsedLog) -> ProcessLog:
+    return ProcessLog("thread", 1, "/bin/program", completed=True, parsed=parsed)
+
+
+def judge(*parsed: ParsedLog, left: tuple[LeftBehind, ...] = ()) -> int:
+    run = CommandRun(("x",), ENDED, tuple(map(process, parsed)), frozenset(), left)
+    return judge_command(run, "thread").exit_code
+
+
+REPORT = """\
+==================
+WARNING: ThreadSanitizer: data race (pid=7)
+  Write of size 4 at 0x55dfc5d0b258 by thread T1:
+    #0 f /src/x.c:4:25 (x+0xe4624)
+
+  Previous write of size 4 at 0x55dfc5d0b258 by main thread:
+    #0 main /src/x.c:5:54 (x+0xe45b6)
+
+SUMMARY: ThreadSanitizer: data race /src/x.c:4:25 in f
+==================
+"""
+
+
+def test_one_report_in_many_clean_processes_is_red() -> None:
+    assert judge(QUIET, QUIET) == 0
+    assert judge(QUIET, parse_log(REPORT), QUIET) == 1
+
+
+def test_no_prefix_of_a_report_is_ever_clean() -> None:
+    start = REPORT.index("WARNING: ThreadSanitizer") + len("WARNING: ThreadSanitizer")
+    for end in range(start, len(REPORT)):
+        assert judge(parse_log(REPORT[:end])) in (1, 4), REPORT[:end]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FATAL: ThreadSanitizer: unexpected memory mapping 0x5581-0x5582\n",
+        'ThreadSanitizer: CHECK failed: tsan_rtl.cpp:1 "((x)) != (0)" (0x0, 0x0) (tid=7)\n',
+        "==7==ThreadSanitizer: starting new threads after multi-threaded fork is not supported.\n",
+    ],
+)
+def test_broken_detector_is_inconclusive(text: str) -> None:
+    assert judge(QUIET, parse_log(text)) == 4
+    assert judge(parse_log(REPORT + text)) == 1
+
+
+def test_process_that_goes_on_is_inconclusive() -> None:
+    assert judge(QUIET, left=(LeftBehind(5, "server"),)) == 4
+
+
+def test_logs_are_moved_aside_while_they_are_written() -> None:
+    with LogFolder() as logs:
+        first, second = (REPORT.replace("pid=7", f"pid={pid}") for pid in (7, 8))
+        for text in (first, second):
+            with open(f"{logs.log_path}.7", "w", encoding="utf-8") as file:  # noqa: PTH123
+                file.write(text[:100])
+                file.flush()
+                deadline = time.monotonic() + 30
+                while os.path.exists(file.name) and time.monotonic() < deadline:  # noqa: PTH110
+                    time.sleep(0.001)
+                file.write(text[100:])
+        found = [report.pid for log in logs.processes() for report in log.parsed.reports]
+    assert found == [7, 8]
+
+
+def test_reading_the_options_file_is_evidence() -> None:
+    with LogFolder() as logs:
+        assert logs.started() == set()
+        with open(logs.options_file("thread"), encoding="utf-8") as file:  # noqa: PTH123
+            file.read()
+        assert logs.started() == {"thread"}
