@@ -194,7 +194,7 @@ class CaseVerdict:
         bad = [run for run in self.runs if not self._is_right(run)]
         if not bad:
             return "right"
-        reported = any(run.reports for run in bad)
+        reported = any(sign.report and not sign.crashed for run in bad for sign in run.signs)
         if any(outcome.kind == "clean" for outcome in self.expected):
             found = self.case.program.verdict == "miss" and self.case.variant == "main"
             return ("found" if found else "false positive") if reported else "wrong"

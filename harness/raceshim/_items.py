@@ -37,11 +37,11 @@ class ProgramFile(pytest.File):
 
     def collect(self) -> Iterator[ProgramItem]:
         """Give its variants, on each compiler that is asked for."""
-        chosen = settings(self.config)
         try:
+            chosen = settings(self.config)
             program = load_program(self.path)
             compilers = find_all(chosen.compiler)
-        except UsageError as error:
+        except (UsageError, pytest.UsageError) as error:
             raise self.CollectError(str(error)) from None
         fit = compilers_of(program, compilers, chosen)
         for compiler in fit or compilers[:1]:

@@ -39,7 +39,7 @@ class Outcome:
 
     def matches(self, sign: Sign) -> bool:
         """Whether this sign is what is meant."""
-        if sign.kind in _DEADLY and self.kind == CRASH:
+        if self.kind == CRASH and sign.crashed:
             return True
         if sign.kind != self.kind:
             return False
@@ -55,6 +55,11 @@ class Sign:
     kind: str
     report: Report | None = None
 
+    @property
+    def crashed(self) -> bool:
+        """Whether the program crashed, whoever says so."""
+        return self.kind == CRASH or self.kind in _DEADLY
+
     def __str__(self) -> str:
         """Describe it in the notation of the directives, by the first function of each access."""
         if self.report is None:
@@ -69,7 +74,8 @@ def parse_outcomes(text: str) -> tuple[Outcome, ...]:
     outcomes = []
     for part in _split(text, " or "):
         kind, *functions = _split(part, " in ")
-        if len(functions) > 1 or not kind.strip():
+        cut_off = kind.split()[-1:] in ([], ["in"], ["or"])
+        if len(functions) > 1 or cut_off:
             raise ValueError(f"cannot read the outcome {part.strip()!r}")
         chains = tuple(
             tuple(name.strip() for name in chain.split("<"))
@@ -98,14 +104,19 @@ def observe(
     when a report explains it.
     """
     signs = [Sign(report.kind, report) for report in reports]
-    signs += [Sign(CRASH if f.kind == "DEADLYSIGNAL" else f.kind) for f in failures]
+    deadly = any(report.kind in _DEADLY for report in reports)
+    for failure in failures:
+        if failure.kind != "DEADLYSIGNAL":
+            signs.append(Sign(failure.kind))
+        elif not deadly:
+            signs.append(Sign(CRASH))
     if timed_out:
         signs.append(Sign(HANG))
     elif status < 0:
         signs.append(Sign(CRASH))
     elif status > 0 and not signs:
         signs.append(Sign(f"exit status {status}"))
-    if not expected_stdout and not timed_out and status >= 0:
+    elif not expected_stdout and not failures:
         signs.append(Sign("wrong stdout"))
     return tuple(dict.fromkeys(signs)) or (Sign(CLEAN),)
 

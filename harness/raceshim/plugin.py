@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--race-{name}", dest=f"race_{name}", metavar=name.upper(), help=text)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse wrong options before any test runs."""
+    if any(config.getoption(f"race_{name}") for name in _OPTIONS):
+        settings(config)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ProgramFile | None:
     """Collect race_*.c, norace_*.c and miss_*.c that name an outcome."""
     if file_path.suffix != ".c" or not file_path.name.startswith(_PREFIXES):
