@@ -201,6 +201,70 @@ def test_frame_line(line: str, wanted: Frame | None) -> None:
     assert (None if found is None else found[1]) == wanted
 
 
+KINDS = {
+    "heap-buffer-overflow on address 0x602000 at pc 0x55 bp 0x7f sp 0x7f": "heap-buffer-overflow",
+    "SEGV on unknown address 0x0000 (pc 0x55 bp 0x7f sp 0x7f T0)": "SEGV",
+    "SEGV on unknown address (pc 0x55 bp 0x7f sp 0x7f T0)": "SEGV",
+    "attempting double-free on 0x602000 in thread T1 (worker):": "attempting double-free",
+    "attempting free on address which was not malloc()-ed: 0x60 in thread T0": (
+        "attempting free on address which was not malloc()-ed"
+    ),
+    "alloc-dealloc-mismatch (malloc vs operator delete) on 0x60": (
+        "alloc-dealloc-mismatch (malloc vs operator delete)"
+    ),
+    "odr-violation (0x5581):": "odr-violation",
+    "initialization-order-fiasco on address 0x55 at pc 0x55": "initialization-order-fiasco",
+    "calloc parameters overflow: count * size (9 * -1) cannot be": "calloc parameters overflow",
+    "invalid-pointer-pair: 0x60 0x61": "invalid-pointer-pair",
+    "detected memory leaks": "detected memory leaks",
+    "memcpy-param-overlap: memory ranges [0x1,0x2) and [0x1, 0x2) overlap": "memcpy-param-overlap",
+    "requested allocation size 0x4000 exceeds maximum": "requested allocation size",
+}
+
+
+@pytest.mark.parametrize(("header", "kind"), KINDS.items())
+def test_kind_of_an_error_header(header: str, kind: str) -> None:
+    (report,) = parse_log(f"==7==ERROR: AddressSanitizer: {header}\n").reports
+    assert (report.kind, report.pid, report.complete) == (kind, 7, False)
+
+
+UNDEFINED = {
+    "unsigned integer overflow: 1 - 2 cannot be": "unsigned-integer-overflow",
+    "negation of -2147483648 cannot be represented in type 'int'": "signed-integer-overflow",
+    "left shift of negative value -1": "shift",
+    "member access within misaligned address 0x01 for type 'S'": "alignment",
+    "store to null pointer of type 'int'": "null",
+    "null pointer passed as argument 1, which is declared to never be null": "nonnull-attribute",
+    "load of value 7, which is not a valid value for type 'enum e'": "enum",
+    "applying non-zero offset 4 to null pointer": "pointer-overflow",
+    "execution reached an unreachable program point": "unreachable",
+    "execution reached the end of a value-returning function without": "return",
+    "call to function f through pointer to incorrect function type": "function",
+    "implicit conversion from type 'int' of value": "implicit-conversion",
+    "passing zero to ctz(), which is not a valid argument": "builtin",
+    "something that no version says": "undefined-behavior",
+}
+
+
+@pytest.mark.parametrize(("message", "kind"), UNDEFINED.items())
+def test_kind_of_undefined_behaviour(message: str, kind: str) -> None:
+    (report,) = parse_log(f"a.c:5:3: runtime error: {message}\n").reports
+    assert (report.kind, report.location, report.complete) == (kind, "a.c:5:3", True)
+    assert report.stacks[0].frames == (Frame(None, "a.c", 5, 3, None, None),)
+
+
+def test_descriptor_that_is_gone_and_a_destroyed_mutex_are_understood() -> None:
+    text = golden("tsan-clang-19-race_fd")
+    text = text.replace(
+        "created by main thread at:\n    #0 pipe", "destroyed by T1 at:\n    #0 pipe"
+    )
+    text = text.replace("\n  Thread T1", "\n  Mutex M0 is already destroyed.\n\n  Thread T1")
+    (report,) = parse_log(text).reports
+    assert report.complete
+    assert report.location == "file descriptor 4 destroyed by T1 at"
+    assert [stack.role for stack in report.stacks][2] == "allocation"
+
+
 def test_two_processes_one_after_the_other_keep_their_pids() -> None:
     log = parse_log(golden("tsan-clang-19-race_two"))
     assert [report.pid for report in log.reports] == [1001, 1003]

@@ -2,6 +2,7 @@
 /*
  * A write behind a heap block whose tag does not match.
  * detector: hwasan
+ * machine: yes
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Nothing to report: what a clean process prints when the detector is told to be verbose.
- * detector: tsan asan msan lsan ubsan
+ * detector: tsan asan msan lsan ubsan hwasan
  * options: verbosity=1
  */
 #include <pthread.h>
