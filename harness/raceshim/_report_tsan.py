@@ -63,7 +63,7 @@ class TsanReport(OpenReport):
             self.end_stack(restored=False)
             return True
         if line.startswith(_SUMMARY):
-            self.summary = line.removeprefix(_SUMMARY)
+            self.summary = line.removeprefix(_SUMMARY).rstrip()
             self.sound = self.sound and self.summary.startswith(self.kind)
             return True
         return False
