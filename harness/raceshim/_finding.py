@@ -143,12 +143,11 @@ def _better(one: Finding, other: Finding) -> Finding:
     return min(one, other, key=lambda each: repr((each.accesses, each.long_key, each.report)))
 
 
-def _worth(one: Finding) -> tuple[bool, int, int, int, int]:
+def _worth(one: Finding) -> tuple[bool, int, int, int]:
     report = one.report
     telling = next((-at for at, kind in enumerate(_TELLING) if one.kind.startswith(kind)), -9)
     return (
         report.complete,
-        -len(one.doubts),
         telling,
         len(report.stacks),
         sum(frame.line > 0 for stack in report.stacks for frame in stack.frames),

@@ -446,6 +446,7 @@ def test_the_runtime_itself_agrees(compiler: str, every: int, tmp_path: Path) ->
         ("ab$", "abab", False),  # the first place that fits is taken
         ("*ab$", "abab", False),
         ("a*b$", "ab", True),
+        ("a*$", "abc", True),
         ("^", "x", True),
         ("", "x", True),
         ("", "", False),
