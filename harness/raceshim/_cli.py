@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import sys
 
-from raceshim._errors import INTERRUPTED, RaceshimError, UsageError
+from raceshim._errors import INTERRUPTED, Interrupted, RaceshimError, UsageError
 from raceshim._options import COMMAND_OPTIONS, OPTIONS, Settings, Value, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-
-    from rich.console import Console
+    from typing import TextIO
 
 _PATHS = ("cflags", "libs", "cmakedir", "includes", "pkgconfigdir", "version")
 
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RaceshimError as error:
         sys.stderr.write(f"raceshim: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
+    except (Interrupted, KeyboardInterrupt):
         sys.stderr.write("raceshim: interrupted\n")
         return INTERRUPTED
 
@@ -154,12 +153,19 @@ def _answer(name: str) -> str:
 
 
 def _judge_command(command: list[str], settings: Settings, *, any_detector: bool) -> int:
-    from raceshim import _files, _output, _tasks  # noqa: PLC0415 - slow to import
+    from raceshim._command import gate_command  # noqa: PLC0415 - `cc` must start without
 
     _interrupt_on_signals()
-    verdict = _tasks.gate_command(command, settings, any_detector=any_detector)
-    _output.show_command(_console(settings), verdict)
+    detector = None if any_detector else settings.detector
+    verdict = gate_command(command, settings, detector=detector)
+
+    from raceshim._text import command_text  # noqa: PLC0415 - loaded while the command ran
+
+    stream = _stream(settings)
+    stream.write(command_text(verdict, colour=stream.isatty()))
     if settings.json is not None:
+        from raceshim import _files  # noqa: PLC0415
+
         _files.write_text(settings.json, _files.command_json(verdict))
     return verdict.exit_code
 
@@ -167,10 +173,13 @@ def _judge_command(command: list[str], settings: Settings, *, any_detector: bool
 def _judge_programs(paths: list[str], settings: Settings) -> int:
     from pathlib import Path  # noqa: PLC0415
 
-    from raceshim import _files, _gate, _output, _tasks  # noqa: PLC0415 - slow to import
+    from rich.console import Console  # noqa: PLC0415
+
+    from raceshim import _files, _output, _tasks, _verdicts  # noqa: PLC0415
 
     _interrupt_on_signals()
-    console = _console(settings)
+    stream = _stream(settings)
+    console = Console(file=stream, width=None if stream.isatty() else 160)
     with _output.progress(console) as (started, done):
         verdicts = _tasks.gate_programs([Path(p) for p in paths], settings, started, done)
     here = Path.cwd()
@@ -179,25 +188,28 @@ def _judge_programs(paths: list[str], settings: Settings) -> int:
         _files.write_text(settings.json, _files.programs_json(verdicts, here))
     if settings.table is not None:
         _files.write_text(settings.table, _files.programs_markdown(verdicts, Path(settings.table)))
-    return _gate.exit_code(verdicts)
+    return _verdicts.exit_code(verdicts)
 
 
-def _console(settings: Settings) -> Console:
+def _stream(settings: Settings) -> TextIO:
     """Return where text goes: stdout, unless JSON has it."""
-    from rich.console import Console  # noqa: PLC0415
-
-    stderr = settings.json == "-"
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 160)
+    return sys.stderr if settings.json == "-" else sys.stdout
 
 
 def _interrupt_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the command as Ctrl-C does, with nothing left running."""
+    """Let SIGINT, SIGTERM and SIGHUP end the command with nothing left running."""
     import signal  # noqa: PLC0415
 
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+    numbers = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # nohup stays nohup
+    ]
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
-            signal.signal(number, interrupt)
+    def interrupt(_number: int, _frame: object) -> None:
+        for number in numbers:  # once is enough; what follows must not be cut short
+            signal.signal(number, signal.SIG_IGN)
+        raise Interrupted
+
+    for number in numbers:
+        signal.signal(number, interrupt)

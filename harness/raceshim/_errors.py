@@ -35,3 +35,11 @@ class ToolError(RaceshimError):
     """Something that is needed is missing or does not work; nothing is known about the program."""
 
     exit_code = INCONCLUSIVE
+
+
+class Interrupted(BaseException):
+    """SIGINT, SIGTERM or SIGHUP has come.
+
+    Not KeyboardInterrupt itself: CPython 3.11 ends by SIGINT, whatever exit status we choose, if
+    that was ever raised inside `exec`, which is how every dataclass is made.
+    """

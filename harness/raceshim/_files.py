@@ -31,11 +31,13 @@ from typing import TYPE_CHECKING
 
 from raceshim import __version__
 from raceshim._compilers import SUPPORTED
-from raceshim._gate import CaseVerdict, CommandVerdict, Finding, exit_code
-from raceshim._output import got_text, relative, summary
+from raceshim._text import got_text, relative, summary
+from raceshim._verdicts import CaseVerdict, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from raceshim._gate import CommandVerdict, Finding
 
 _SCHEMA = 1
 _WORDS = {0: "clean", 1: "races", 3: "build failed", 4: "inconclusive"}

@@ -10,16 +10,16 @@ import pytest
 from raceshim._build import Builder, Case
 from raceshim._compilers import find_all
 from raceshim._errors import UsageError
-from raceshim._output import got_text
 from raceshim._programs import load_program
 from raceshim._report import render_report
 from raceshim._tasks import compilers_of, gate_case
+from raceshim._text import got_text
 from raceshim.plugin import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raceshim._gate import CaseVerdict
+    from raceshim._verdicts import CaseVerdict
 
 _BUILDER = pytest.StashKey[Builder]()
 

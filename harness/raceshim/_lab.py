@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from raceshim import _prefix
 from raceshim._build import compile_c, detector_flags
+from raceshim._command import judge_logs
 from raceshim._compilers import find
 from raceshim._errors import UsageError
-from raceshim._gate import CommandRun, CommandVerdict, judge_command
 from raceshim._logs import LogFolder
 from raceshim._outcomes import Outcome, Sign
 from raceshim._report import Report, render_report
@@ -21,6 +21,7 @@ from raceshim._run import describe_status, environment, left_behind, run
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
 
 _FLAGS = ("-g", "-O1", "-fno-omit-frame-pointer", "-pthread")
@@ -87,16 +88,8 @@ class Program:
             command = [str(self.binary), *args]
             ended = run(command, environ, logs, timeout=limit, cwd=cwd, capture=True)
             left = left_behind(logs, self.settings.wait)
-            verdict = judge_command(
-                CommandRun(
-                    tuple(command),
-                    ended,
-                    tuple(logs.processes()),
-                    frozenset(logs.started()),
-                    tuple(left),
-                ),
-                None if self.detector == "none" else self.detector,
-            )
+            detector = None if self.detector == "none" else self.detector
+            verdict = judge_logs(logs, command, ended, left, detector)
         return Observed(verdict, ended.stdout, ended.stderr, ended.status)
 
 

@@ -16,15 +16,11 @@ if the file's access time has changed, which also tells of processes that end wi
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-
-from raceshim._report import ParsedLog, parse_log, parse_valgrind_xml
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,36 +39,6 @@ RUNTIMES = {
 _UNREAD = 0
 #: Fast enough to be there before a program that was exec'ed has started, and 1 % of a processor.
 _INTERVAL = 0.005
-_MAP = re.compile(
-    r"^==(\d+)==Process memory map follows:\n(.*?)^==\1==End of process memory map\.$\n?",
-    re.MULTILINE | re.DOTALL,
-)
-#: The detectors' names for themselves.
-_DETECTORS = {
-    "ThreadSanitizer": "thread",
-    "AddressSanitizer": "address",
-    "MemorySanitizer": "memory",
-    "HWAddressSanitizer": "hwaddress",
-    "LeakSanitizer": "leak",
-    "UndefinedBehaviorSanitizer": "undefined",
-}
-#: The first one is the program, but for the runtime's own copy of its read-only data.
-_MAPPED_FILE = re.compile(r"\t(/(?!.*/tsan\.rodata\.)[^\n]*)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessLog:
-    """What one process left.
-
-    `program` is known when the process has ended of its own accord, `completed`, and the runtime
-    leaves a record of that (ThreadSanitizer's do).
-    """
-
-    detector: str
-    pid: int
-    program: str | None
-    completed: bool
-    parsed: ParsedLog
 
 
 class LogFolder:
@@ -128,11 +94,13 @@ class LogFolder:
             if os.stat(self.options_file(name)).st_atime_ns != _UNREAD  # noqa: PTH116
         }
 
-    def processes(self) -> list[ProcessLog]:
-        """Read all logs that there are by now, in the order in which they began."""
+    def files(self) -> list[Path]:
+        """Return all logs that there are by now, in the order in which they began.
+
+        A name is a number, `-`, and what the runtime chose.
+        """
         self._sweep()
-        files = sorted(self._kept.iterdir(), key=lambda path: int(path.name.split("-")[0]))
-        return [_read(path) for path in files]
+        return sorted(self._kept.iterdir(), key=lambda path: int(path.name.split("-")[0]))
 
     def _make_options_file(self, name: str) -> None:
         path = self.options_file(name)
@@ -151,26 +119,3 @@ class LogFolder:
                 os.rename(self._new / name, self._kept / f"{self._count}-{name}")  # noqa: PTH104
             except FileNotFoundError:
                 continue  # the other thread was faster
-
-
-def _read(path: Path) -> ProcessLog:
-    name, _, pid = path.name.partition("-")[2].removesuffix(".xml").rpartition(".")
-    data = path.read_bytes()
-    if path.name.endswith(".xml"):
-        return ProcessLog(name, int(pid), None, completed=False, parsed=parse_valgrind_xml(data))
-    text = data.decode(errors="replace")
-    record = _MAP.search(text)
-    program = None
-    if record is not None:
-        text = text[: record.start()] + text[record.end() :]
-        mapped = _MAPPED_FILE.search(record[2])
-        program = mapped[1] if mapped else None
-    parsed = parse_log(text)
-    detector = "thread" if record is not None else _detector(parsed)
-    return ProcessLog(detector, int(pid), program, completed=record is not None, parsed=parsed)
-
-
-def _detector(parsed: ParsedLog) -> str:
-    """Tell whose log it is; a start says more than a report, which may be a guest runtime's."""
-    names = [*(s.detector for s in parsed.starts), *(r.detector for r in parsed.reports)]
-    return _DETECTORS.get(names[0], names[0]) if names else "unknown"

@@ -1,78 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Show verdicts to people: tables and progress by rich, findings with their source lines."""
+"""The table of programs and the progress bar, by rich."""
 
 from __future__ import annotations
 
 import contextlib
-import linecache
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from raceshim._gate import CaseVerdict, CommandVerdict, Finding, accesses
-from raceshim._report import Stack, render_report
-from raceshim._run import describe_status
+from raceshim._gate import accesses
+from raceshim._report import render_report
+from raceshim._text import got_text, relative, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
-_STYLES = {"clean": "green", "races": "bold red", "inconclusive": "bold yellow"}
-_SHOWN_REPORTS = 20
-
-
-def show_command(console: Console, verdict: CommandVerdict) -> None:
-    """Show what a command is found to be."""
-    for finding in verdict.findings[:_SHOWN_REPORTS]:
-        show_finding(console, finding)
-    hidden = len(verdict.findings) - _SHOWN_REPORTS
-    if hidden > 0:
-        console.print(f"and {hidden} more findings; --json writes all of them\n", highlight=False)
-    for failure in verdict.failures:
-        console.print(failure.text, style="dim", markup=False, highlight=False, soft_wrap=True)
-    ran = Counter(process.detector for process in verdict.run.processes)
-    evidence = ", ".join(f"{count} under {name}" for name, count in sorted(ran.items()))
-    if not evidence and verdict.run.started:
-        evidence = f"some under {', '.join(sorted(verdict.run.started))}, none with a record"
-    line = f"raceshim: {verdict.verdict}"
-    if verdict.findings:
-        reports = sum(finding.count for finding in verdict.findings)
-        line += f": {_many(len(verdict.findings), 'finding')} in {_many(reports, 'report')}"
-        status = verdict.run.ended.status if verdict.run.ended else 0
-        line += f"; the command's own end was {describe_status(status)}"
-    console.print(line, style=_STYLES[verdict.verdict], highlight=False, soft_wrap=True)
-    console.print(f"  processes seen: {evidence or 'none'}", highlight=False, soft_wrap=True)
-    for reason in verdict.reasons:
-        console.print(f"  {reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-def show_finding(console: Console, finding: Finding) -> None:
-    """Show the report in full, then the source lines that it is about."""
-    console.print(
-        render_report(finding.report), markup=False, highlight=False, soft_wrap=True, end="\n"
-    )
-    for stack in accesses(finding.report):
-        excerpt = source_excerpt(stack)
-        if excerpt:
-            console.print(excerpt, markup=False, highlight=False, soft_wrap=True)
-    if finding.count > 1:
-        console.print(f"  reported {finding.count} times", highlight=False)
-    console.print()
-
-
-def source_excerpt(stack: Stack) -> str:
-    """Return the source line of a stack's first frame whose file can be read."""
-    for frame in stack.frames:
-        if frame.file and frame.line:
-            line = linecache.getline(frame.file, frame.line).strip()
-            if line:
-                return f"  {Path(frame.file).name}:{frame.line}:  {line}"
-    return ""
+    from raceshim._verdicts import CaseVerdict
 
 
 @contextlib.contextmanager
@@ -162,37 +110,3 @@ def _show_wrong(console: Console, verdict: CaseVerdict) -> None:
             if heading not in shown and len(shown) < 3:
                 console.print(render_report(report), markup=False, highlight=False, soft_wrap=True)
             shown.add(heading)
-
-
-def summary(verdicts: Sequence[CaseVerdict]) -> str:
-    """Count the verdicts, false positives and false negatives apart."""
-    counts = Counter(verdict.verdict for verdict in verdicts)
-    programs = len({verdict.case.program.path for verdict in verdicts})
-    compilers = sorted({verdict.case.compiler.name for verdict in verdicts})
-    runs = sum(len(verdict.runs) for verdict in verdicts)
-    line = (
-        f"{_many(programs, 'program')}, {_many(len(verdicts), 'case')}, {_many(runs, 'run')} "
-        f"({', '.join(compilers)}): {counts.pop('right', 0)} right, "
-        f"{_many(counts.pop('false positive', 0), 'false positive')}, "
-        f"{_many(counts.pop('false negative', 0), 'false negative')}"
-    )
-    return line + "".join(f", {count} {name}" for name, count in sorted(counts.items()))
-
-
-def got_text(verdict: CaseVerdict) -> str:
-    """Say what the runs showed, the most frequent first if there is more than one thing."""
-    if verdict.error is not None:
-        return verdict.error.splitlines()[0]
-    got = sorted(verdict.got.items(), key=lambda item: (-item[1], item[0]))
-    return got[0][0] if len(got) == 1 else ", ".join(f"{what} ({count})" for what, count in got)
-
-
-def relative(path: Path, root: Path) -> Path:
-    """Return a path as it is seen from a folder, or as it is."""
-    with contextlib.suppress(ValueError):
-        return path.resolve().relative_to(root.resolve())
-    return path
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

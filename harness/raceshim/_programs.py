@@ -10,7 +10,7 @@ comment of the file is prose followed by directives, one a line:
     annotation:     RSH_RACE_ACQUIRE …        what this program is the proof pair of
     detector:       thread (default), memory, address, none; helgrind, drd, memcheck (Valgrind)
     compilers:      clang-19 clang-14 gcc-12  (all that have the detector)
-    cflags: control-cflags: libs: args:       words, split as a shell would
+    cflags: control-cflags: uninstrumented-cflags: libs: args:   words, split as a shell would
     pthread:        no                        build without -pthread
     env:            K=V …
     options:        atexit_sleep_ms=0 …       for the detector's *_OPTIONS
@@ -55,7 +55,7 @@ def _words(text: str) -> frozenset[str]:
 
 _KEYS = _words(
     "report control annotation detector compilers cflags control-cflags libs args pthread env "
-    "options stdout timeout helper helper-so uninstrumented"
+    "options stdout timeout helper helper-so uninstrumented uninstrumented-cflags"
 )
 _SELECTORS = frozenset((*SUPPORTED, *FAMILIES))
 _PROGRAM_DETECTORS = (*DETECTORS, "hwaddress", *VALGRIND_TOOLS)

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError
 from raceshim._logs import RUNTIMES, LogFolder
-from raceshim._report import MACHINE_STACK_FORMAT
+from raceshim._report_frames import MACHINE_STACK_FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: Mere defaults: the user's options win over these.
 #: history_size: with less, a race whose first access is long ago is dropped in silence.
@@ -38,8 +38,8 @@ _DEFAULTS = {
 #: ThreadSanitizer's record at the exit of a process; the others have none.
 _EXIT_RECORD = {"TSAN_OPTIONS": "print_module_map=1"}
 _GRACE = 2.0
-#: What runs now, in whichever thread; an interrupt reaches only the main one.
-_active: dict[int, tuple[subprocess.Popen[bytes], LogFolder]] = {}
+#: The log folders of what runs now, in whichever thread; an interrupt reaches only the main one.
+_active: set[LogFolder] = set()
 _lock = threading.Lock()
 _POLL = 0.02
 _RUNTIME_SYMBOLS = (b"__tsan_init", b"__asan_init", b"__msan_init", b"__hwasan_init")
@@ -105,16 +105,49 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     timeout: float | None = None,
     cwd: Path | None = None,
     capture: bool = False,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Ended:
     """Run a command to its end, its timeout, or an interrupt; none of the last two leaves a child.
 
     With `capture` the command gets a session of its own, no stdin, and its output is returned;
-    otherwise it has ours.
+    otherwise it has ours. `meanwhile` is called once while the command runs.
     """
-    pipe = subprocess.PIPE if capture else None
     start = time.monotonic()
+    timed_out = False
+    out, err = b"", b""
+    process = _start(command, environ, logs, cwd, capture=capture)
     try:
-        process = subprocess.Popen(
+        if meanwhile is not None:
+            meanwhile()
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        _end(process, logs)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # somebody escaped with our pipe
+            out, err = process.communicate(timeout=_GRACE)
+    except BaseException:
+        _end(process, logs)
+        raise
+    finally:
+        with _lock:
+            _active.discard(logs)
+    seconds = time.monotonic() - start
+    return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
+
+
+def _start(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    logs: LogFolder,
+    cwd: Path | None,
+    *,
+    capture: bool,
+) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE if capture else None
+    with _lock:
+        _active.add(logs)
+    try:
+        return subprocess.Popen(
             command,
             env=dict(environ),
             cwd=cwd,
@@ -125,44 +158,40 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
         )
     except OSError as error:
         raise ToolError(f"cannot run {command[0]}: {error.strerror}") from None
-    timed_out = False
-    out, err = b"", b""
-    with _lock:
-        _active[process.pid] = process, logs
-    try:
-        out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        timed_out = True
-        end_all(process, logs)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # somebody escaped with our pipe
-            out, err = process.communicate(timeout=_GRACE)
-    except BaseException:
-        end_all(process, logs)
+    except BaseException:  # interrupted when the child may already be there
+        end_all(logs)
         raise
-    finally:
-        with _lock:
-            _active.pop(process.pid, None)
-    seconds = time.monotonic() - start
-    return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
 
 
-def end_all(process: subprocess.Popen[bytes], logs: LogFolder) -> None:
-    """End a command and every process that belongs to it: politely first."""
-    for number, grace in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
-        _signal_all(process, logs, number)
-        deadline = time.monotonic() + grace
+def _end(process: subprocess.Popen[bytes], logs: LogFolder) -> None:
+    end_all(logs)
+    if process.poll() is None:  # it has wiped its environment
+        process.kill()
+        process.wait()
+
+
+def end_all(logs: LogFolder) -> None:
+    """End every process that belongs to a log folder: politely first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _GRACE
+        told: set[int] = set()
         while time.monotonic() < deadline:
-            if process.poll() is not None and not any(_members(logs)):
+            members = set(_members(logs))
+            if not members:
                 return
+            for pid in members - told:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+            told |= members
             time.sleep(_POLL)
 
 
 def end_active() -> None:
     """End everything that runs in any thread."""
     with _lock:
-        active = list(_active.values())
-    for process, logs in active:
-        end_all(process, logs)
+        active = list(_active)
+    for logs in active:
+        end_all(logs)
 
 
 def left_behind(logs: LogFolder, wait: float) -> list[LeftBehind]:
@@ -176,13 +205,6 @@ def left_behind(logs: LogFolder, wait: float) -> list[LeftBehind]:
         if not left or time.monotonic() >= deadline:
             return left
         time.sleep(_POLL)
-
-
-def _signal_all(process: subprocess.Popen[bytes], logs: LogFolder, number: int) -> None:
-    for pid in {process.pid, *_members(logs)}:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if pid != process.pid or process.poll() is None:
-                os.kill(pid, number)
 
 
 def _members(logs: LogFolder) -> Iterator[int]:

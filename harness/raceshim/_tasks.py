@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import os
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,46 +15,22 @@ from typing import TYPE_CHECKING
 
 from raceshim._build import Builder, Built, Case
 from raceshim._compilers import VALGRIND_TOOLS, Compiler, find_all, which
-from raceshim._errors import BuildError, ToolError
-from raceshim._gate import CaseVerdict, CommandRun, CommandVerdict, ProgramRun, judge_command
+from raceshim._errors import BuildError, Interrupted, ToolError
+from raceshim._evidence import read_processes
 from raceshim._logs import LogFolder
 from raceshim._outcomes import observe
 from raceshim._programs import Program, load_programs
 from raceshim._report import ParsedLog, parse_log
-from raceshim._run import Ended, end_active, environment, left_behind, run
+from raceshim._run import Ended, end_active, environment, run
+from raceshim._verdicts import CaseVerdict, ProgramRun
 
 if TYPE_CHECKING:
     from raceshim._options import Settings
 
-#: More random bits than this, and the older runtimes find their shadow memory taken.
-_RANDOM_BITS = 28
 #: A detector's exit status when it has reported something; programs must not use it themselves.
 _EXIT_CODE = 66
 
 OnVerdict = Callable[[CaseVerdict], None]
-
-
-def gate_command(
-    command: Sequence[str], settings: Settings, *, any_detector: bool = False
-) -> CommandVerdict:
-    """Run a command and judge every process that ran under it."""
-    with LogFolder() as logs:
-        ended = None
-        if command:
-            environ = environment(logs, os.environ, evidence=settings.evidence)
-            line = [*_fixed_addresses(), *command]
-            ended = run(line, environ, logs, timeout=settings.timeout)
-        left = left_behind(logs, settings.wait) if ended else []
-        return judge_command(
-            CommandRun(
-                tuple(command),
-                ended,
-                tuple(logs.processes()),
-                frozenset(logs.started()),
-                tuple(left),
-            ),
-            None if any_detector else settings.detector,
-        )
 
 
 def gate_programs(
@@ -154,7 +129,7 @@ def _run_once(built: Built, prefix: Sequence[str]) -> tuple[Ended, list[ParsedLo
             cwd=built.binary.parent,
             capture=True,
         )
-        processes = logs.processes()
+        processes = read_processes(logs)
         ran = {p.detector for p in processes} | logs.started()
     parsed = [p.parsed for p in processes]
     if detector not in VALGRIND_TOOLS:
@@ -173,22 +148,6 @@ def _valgrind(tool: str, logs: LogFolder) -> list[str]:
         "--fair-sched=try",
         "--child-silent-after-fork=yes",
     ]
-
-
-@functools.cache
-def _fixed_addresses() -> tuple[str, ...]:
-    """Return what runs a command without address randomisation, where that is needed and allowed.
-
-    A command cannot be run again like a test program can: it may have had effects.
-    """
-    try:
-        bits = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text(encoding="ascii"))
-        if bits > _RANDOM_BITS:
-            subprocess.run(["setarch", "-R", "true"], check=True, capture_output=True)
-            return ("setarch", "-R")
-    except (OSError, ValueError, subprocess.CalledProcessError):
-        pass
-    return ()
 
 
 @contextmanager
@@ -210,7 +169,7 @@ def _in_parallel(
 
     def unless_interrupted(case: Case) -> CaseVerdict:
         if interrupted.is_set():
-            raise KeyboardInterrupt
+            raise Interrupted
         return gate(case)
 
     with ThreadPoolExecutor(jobs) as pool:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import raceshim as package
-from raceshim import _cli, _output, _prefix
+from raceshim import _cli, _prefix
+from raceshim._errors import Interrupted
+from raceshim._evidence import ProcessLog
 from raceshim._gate import CommandRun, judge_command
-from raceshim._logs import ProcessLog
 from raceshim._report import parse_log
 from raceshim._run import Ended
-from rich.console import Console
+from raceshim._text import command_text
 
 if TYPE_CHECKING:
     from harness_programs import Raceshim
@@ -112,36 +113,36 @@ def test_starting_imports_neither_rich_nor_argparse_for_the_wrapper() -> None:
     assert not {"rich", "argparse", "dataclasses"} & set(done.stdout.split())
 
 
-def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Interrupted])
+def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]) -> None:
     def interrupt(_words: list[str]) -> int:
-        raise KeyboardInterrupt
+        raise kind
 
     monkeypatch.setattr(_cli, "_dispatch", interrupt)
     assert _cli.main(["--version"]) == 130
 
 
-NASTY = """\
+REPORT = """\
 WARNING: ThreadSanitizer: data race (pid=7)
   Write of size 4 at 0x55dfc5d0b258 by thread T1:
-    #0 [bold]f[/bold] {path}:2:25 (x+0xe4624)
+    #0 f PATH:2:25 (x+0xe4624)
 
   Previous write of size 4 at 0x55dfc5d0b258 by main thread:
-    #0 main [/red]/src/x.c:5:54 (x+0xe45b6)
+    #0 main /src/x.c:5:54 (x+0xe45b6)
 
 SUMMARY: ThreadSanitizer: data race x.c:4:25 in f
 ==================
 """
 
 
-def test_what_programs_print_is_no_markup(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_text_shows_source_lines_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "x.c").write_text("one\n\tarray[index] = [/]two;\n")
-    parsed = parse_log(NASTY.replace("{path}", str(tmp_path / "x.c")))
+    parsed = parse_log(REPORT.replace("PATH", str(tmp_path / "x.c")))
     log = ProcessLog("thread", 7, None, completed=True, parsed=parsed)
     ended = Ended(0, timed_out=False, seconds=0, stdout="", stderr="")
-    run = CommandRun(("[/x]",), ended, (log,), frozenset(), ())
-    _output.show_command(Console(width=20), judge_command(run, "thread"))
-    shown = capsys.readouterr().out
-    assert "[bold]f[/bold]" in shown
-    assert "x.c:2:  array[index] = [/]two;" in shown
+    run = CommandRun(("x",), ended, (log,), frozenset(), ())
+    verdict = judge_command(run, "thread")
+    text = command_text(verdict, colour=False)
+    assert "x.c:2:  array[index] = [/]two;" in text
+    assert "\x1b" not in text
+    assert "\x1b[1;31mraceshim: races" in command_text(verdict, colour=True)

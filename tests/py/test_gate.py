@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
+from raceshim._evidence import ProcessLog, read_processes
 from raceshim._gate import CommandRun, judge_command
-from raceshim._logs import LogFolder, ProcessLog
+from raceshim._logs import LogFolder
 from raceshim._report import ParsedLog, parse_log
 from raceshim._run import Ended, LeftBehind
 
@@ -360,7 +361,7 @@ def test_logs_are_moved_aside_while_they_are_written() -> None:
                 while os.path.exists(file.name) and time.monotonic() < deadline:  # noqa: PTH110
                     time.sleep(0.001)
                 file.write(text[100:])
-        found = [report.pid for log in logs.processes() for report in log.parsed.reports]
+        found = [report.pid for log in read_processes(logs) for report in log.parsed.reports]
     assert found == [7, 8]
 
 
@@ -370,3 +371,21 @@ def test_reading_the_options_file_is_evidence() -> None:
         with open(logs.options_file("thread"), encoding="utf-8") as file:  # noqa: PTH123
             file.read()
         assert logs.started() == {"thread"}
+
+
+def test_command_that_wipes_its_environment_is_ended_too(
+    raceshim: Raceshim, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    script = f"exec env -i sh -c 'echo $$ >{fifo}; exec sleep 1000'"
+    gate = subprocess.Popen(
+        raceshim.line("gate", "--", "sh", "-c", script),
+        env=raceshim.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    pid = int(fifo.read_text())
+    gate.send_signal(signal.SIGTERM)
+    assert gate.wait(timeout=60) == 130
+    assert eventually_dead(pid)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Gate a command: run, parse, filter, judge.
+
+What a command costs more under the gate is mostly the start of the gate itself. So only what is
+needed to start the command is imported before, and the rest while it runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim._logs import LogFolder
+from raceshim._run import environment, left_behind, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raceshim._gate import CommandVerdict
+    from raceshim._options import Settings
+    from raceshim._run import Ended, LeftBehind
+
+#: More random bits than this, and the older runtimes find their shadow memory taken.
+_RANDOM_BITS = 28
+
+
+def gate_command(
+    command: Sequence[str], settings: Settings, *, detector: str | None
+) -> CommandVerdict:
+    """Run a command as it is and judge every process that ran under it.
+
+    `detector` is the one that must have run; None accepts any.
+    """
+    with LogFolder() as logs:
+        ended = None
+        left: list[LeftBehind] = []
+        if command:
+            environ = environment(logs, os.environ, evidence=settings.evidence)
+            line = [*_fixed_addresses(), *command]
+            ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
+            left = left_behind(logs, settings.wait)
+        return judge_logs(logs, command, ended, left, detector)
+
+
+def judge_logs(
+    logs: LogFolder,
+    command: Sequence[str],
+    ended: Ended | None,
+    left: Sequence[LeftBehind],
+    detector: str | None,
+) -> CommandVerdict:
+    """Read what the processes of a command have left, and judge it."""
+    from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
+    from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
+
+    processes = read_processes(logs)
+    started = frozenset(logs.started())
+    return judge_command(
+        CommandRun(tuple(command), ended, processes, started, tuple(left)), detector
+    )
+
+
+def _load_judges() -> None:
+    for name in ("_evidence", "_gate", "_text"):
+        importlib.import_module(f"raceshim.{name}")
+
+
+@functools.cache
+def _fixed_addresses() -> tuple[str, ...]:
+    """Return what runs a command without address randomisation, where that is needed and allowed.
+
+    A command cannot be run again like a test program can: it may have had effects.
+    """
+    try:
+        bits = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text(encoding="ascii"))
+        if bits > _RANDOM_BITS:
+            subprocess.run(["setarch", "-R", "true"], check=True, capture_output=True)
+            return ("setarch", "-R")
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        pass
+    return ()

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Verdicts as plain text: findings in full with their source lines, sums, the last line."""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim._gate import CommandVerdict, Finding, accesses
+from raceshim._report import Stack, render_report
+from raceshim._run import describe_status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raceshim._verdicts import CaseVerdict
+
+_COLOURS = {"clean": "32", "races": "1;31", "inconclusive": "1;33"}
+_SHOWN = 20
+
+
+def command_text(verdict: CommandVerdict, *, colour: bool) -> str:
+    """Say what a command is found to be."""
+    parts = [finding_text(finding) for finding in verdict.findings[:_SHOWN]]
+    hidden = len(verdict.findings) - _SHOWN
+    if hidden > 0:
+        parts.append(f"and {hidden} more findings; --json writes all of them\n")
+    parts += [failure.text for failure in verdict.failures]
+    headline = _headline(verdict)
+    if colour:
+        headline = f"\x1b[{_COLOURS[verdict.verdict]}m{headline}\x1b[0m"
+    parts += [headline, f"  processes seen: {_evidence(verdict)}"]
+    parts += [f"  {reason}" for reason in verdict.reasons]
+    return "".join(f"{part}\n" for part in parts)
+
+
+def finding_text(finding: Finding) -> str:
+    """Show the report in full, then the source lines that it is about."""
+    lines = [render_report(finding.report)]
+    lines += filter(None, map(source_excerpt, accesses(finding.report)))
+    if finding.count > 1:
+        lines.append(f"  reported {finding.count} times")
+    return "\n".join(lines) + "\n"
+
+
+def source_excerpt(stack: Stack) -> str:
+    """Return the source line of a stack's first frame whose file can be read."""
+    for frame in stack.frames:
+        if frame.file and frame.line:
+            line = linecache.getline(frame.file, frame.line).strip()
+            if line:
+                return f"  {Path(frame.file).name}:{frame.line}:  {line}"
+    return ""
+
+
+def summary(verdicts: Sequence[CaseVerdict]) -> str:
+    """Count the verdicts, false positives and false negatives apart."""
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    programs = len({verdict.case.program.path for verdict in verdicts})
+    compilers = sorted({verdict.case.compiler.name for verdict in verdicts})
+    runs = sum(len(verdict.runs) for verdict in verdicts)
+    line = (
+        f"{_many(programs, 'program')}, {_many(len(verdicts), 'case')}, {_many(runs, 'run')} "
+        f"({', '.join(compilers)}): {counts.pop('right', 0)} right, "
+        f"{_many(counts.pop('false positive', 0), 'false positive')}, "
+        f"{_many(counts.pop('false negative', 0), 'false negative')}"
+    )
+    return line + "".join(f", {count} {name}" for name, count in sorted(counts.items()))
+
+
+def got_text(verdict: CaseVerdict) -> str:
+    """Say what the runs showed, the most frequent first if there is more than one thing."""
+    if verdict.error is not None:
+        return verdict.error.splitlines()[0]
+    got = sorted(verdict.got.items(), key=lambda item: (-item[1], item[0]))
+    return got[0][0] if len(got) == 1 else ", ".join(f"{what} ({count})" for what, count in got)
+
+
+def relative(path: Path, root: Path) -> Path:
+    """Return a path as it is seen from a folder, or as it is."""
+    with contextlib.suppress(ValueError):
+        return path.resolve().relative_to(root.resolve())
+    return path
+
+
+def _headline(verdict: CommandVerdict) -> str:
+    if not verdict.findings:
+        return f"raceshim: {verdict.verdict}"
+    found = _many(len(verdict.findings), "finding")
+    reports = _many(sum(finding.count for finding in verdict.findings), "report")
+    end = describe_status(verdict.run.ended.status) if verdict.run.ended else "unknown"
+    return f"raceshim: {verdict.verdict}: {found} in {reports}; the command itself ended with {end}"
+
+
+def _evidence(verdict: CommandVerdict) -> str:
+    ran = Counter(process.detector for process in verdict.run.processes)
+    if not ran and verdict.run.started:
+        return f"some under {', '.join(sorted(verdict.run.started))}, none with a record"
+    return ", ".join(f"{count} under {name}" for name, count in sorted(ran.items())) or "none"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
