@@ -69,10 +69,13 @@ class Builder:
         flags = [*_BASE, f"-I{_prefix.includes()}"]
         if program.get("pthread", compiler) != "no":
             flags.append("-pthread")
-        plain = list(flags)
+        if case.variant == CONTROL:
+            flags.append("-DRSH_CONTROL")
+        # What a program's own flags switch on is no business of its uninstrumented sources.
+        plain = [*flags, *program.words("uninstrumented-cflags", compiler)]
         flags += [*detector_flags(program.detector), *program.words("cflags", compiler)]
         if case.variant == CONTROL:
-            flags += ["-DRSH_CONTROL", *program.words("control-cflags", compiler)]
+            flags += program.words("control-cflags", compiler)
         for source in program.files("helper-so", compiler):
             library = folder / f"lib{source.stem}.so"
             compile_c(compiler, [*flags, "-fPIC", "-shared", source, "-o", library], folder)

@@ -10,7 +10,8 @@ comment of the file is prose followed by directives, one a line:
     annotation:     RSH_RACE_ACQUIRE …        what this program is the proof pair of
     detector:       thread (default), memory, address, none; helgrind, drd, memcheck (Valgrind)
     compilers:      clang-19 clang-14 gcc-12  (all that have the detector)
-    cflags: control-cflags: uninstrumented-cflags: libs: args:   words, split as a shell would
+    cflags: libs: args:                       words, split as a shell would
+    control-cflags: uninstrumented-cflags:    likewise, for the control and for `uninstrumented`
     pthread:        no                        build without -pthread
     env:            K=V …
     options:        atexit_sleep_ms=0 …       for the detector's *_OPTIONS

@@ -247,3 +247,17 @@ def test_interrupt_ends_programs_in_all_threads(raceshim: Raceshim, tmp_path: Pa
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert not (tmp_path / "result.json").exists()
+
+
+def test_uninstrumented_sources_have_flags_of_their_own_and_a_control(
+    raceshim: Raceshim, tmp_path: Path
+) -> None:
+    (tmp_path / "quiet.c").write_text(
+        "#ifndef QUIET\n#error no flags of its own\n#endif\n#ifdef LOUD\n#error foreign flags\n"
+        "#endif\n#ifdef RSH_CONTROL\nint quiet(void) { return 1; }\n#else\n"
+        "int quiet(void) { return 0; }\n#endif\n"
+    )
+    lines = ("uninstrumented: quiet.c", "uninstrumented-cflags: -DQUIET", "cflags: -DLOUD")
+    body = "int quiet(void); if (quiet()) abort();"
+    write(tmp_path, "norace_x", "control: crash", *lines, body=body)
+    assert verdicts(gate(raceshim, tmp_path, status=0)) == ["right", "right"]
