@@ -8,9 +8,10 @@ aside as soon as it appears: the process goes on writing into the file it has op
 comes later makes a new one.
 
 Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
-bears. And every runtime reads the options file of this folder when it starts: that has happened
-if the file's access time has changed, which also tells of processes that end without a word
-(killed, or by _exit).
+bears. And there is a file that ThreadSanitizer's runtime reads at the end of its start, as its
+suppressions: if the file's access time has changed, some process ran under it, though it may have
+ended without a word (killed, or by _exit). A file of options would prove nothing: it is read
+before the runtime finds out that its memory is taken, and dies.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ RUNTIMES = {
     "LSAN_OPTIONS": "leak",
     "UBSAN_OPTIONS": "undefined",
 }
+#: The option that makes a runtime read a file: for those that a log does not name at the start.
+_WITNESSES = {"thread": "suppressions", "hwaddress": "include_if_exists"}
 _UNREAD = 0
 #: Fast enough to be there before a program that was exec'ed has started, and 1 % of a processor.
 _INTERVAL = 0.005
@@ -49,13 +52,18 @@ class LogFolder:
         self.path = Path(tempfile.mkdtemp(prefix="raceshim-"))
         self._new = self.path / "new"
         self._kept = self.path / "kept"
-        self._new.mkdir()
-        self._kept.mkdir()
+        self._new.mkdir(mode=0o700)
+        self._kept.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            # What root starts may become another user, whose runtime dies if it cannot log. Files
+            # can be made in there then, but nobody can list them or touch another's.
+            self.path.chmod(0o711)
+            self._new.chmod(0o1733)
         self._count = 0
         self._stop = threading.Event()
         self._collector = threading.Thread(target=self._collect, name="raceshim-logs", daemon=True)
-        for name in RUNTIMES.values():
-            self._make_options_file(name)
+        for name in _WITNESSES:
+            self._make_witness(name)
 
     def __enter__(self) -> Self:
         """Start to move logs aside."""
@@ -82,17 +90,14 @@ class LogFolder:
         """Return the value for Valgrind's option `--xml-file`."""
         return str(self._new / f"{tool}.%p.xml")
 
-    def options_file(self, name: str) -> str:
-        """Return the file that the runtime is told to read."""
-        return str(self.path / f"{name}.options")
+    def witness(self, name: str) -> tuple[str, str] | None:
+        """Return the option, and the file, by which a runtime shows that it has started."""
+        option = _WITNESSES.get(name)
+        return None if option is None else (option, str(self.path / name))
 
     def started(self) -> set[str]:
-        """Return the runtimes that have read their options file."""
-        return {
-            name
-            for name in RUNTIMES.values()
-            if os.stat(self.options_file(name)).st_atime_ns != _UNREAD  # noqa: PTH116
-        }
+        """Return the runtimes that have read their file."""
+        return {name for name in _WITNESSES if (self.path / name).stat().st_atime_ns != _UNREAD}
 
     def files(self) -> list[Path]:
         """Return all logs that there are by now, in the order in which they began.
@@ -100,13 +105,14 @@ class LogFolder:
         A name is a number, `-`, and what the runtime chose.
         """
         self._sweep()
-        return sorted(self._kept.iterdir(), key=lambda path: int(path.name.split("-")[0]))
+        logs = (path for path in self._kept.iterdir() if path.is_file() and not path.is_symlink())
+        return sorted(logs, key=lambda path: int(path.name.split("-")[0]))
 
-    def _make_options_file(self, name: str) -> None:
-        path = self.options_file(name)
-        Path(path).write_text("\n", encoding="utf-8")  # an empty one is not read at all
+    def _make_witness(self, name: str) -> None:
+        path = self.path / name
+        path.write_text("\n", encoding="utf-8")  # an empty one is not read at all
         # Even with `relatime` an access is recorded when the last one is before the last change.
-        os.utime(path, ns=(_UNREAD, os.stat(path).st_mtime_ns))  # noqa: PTH116
+        os.utime(path, ns=(_UNREAD, path.stat().st_mtime_ns))
 
     def _collect(self) -> None:
         while not self._stop.wait(_INTERVAL):

@@ -87,12 +87,14 @@ def environment(
         quiet = evidence == "exit" and variable in ("TSAN_OPTIONS", "UBSAN_OPTIONS")
         forced = [
             f"log_path={_quoted(logs.log_path)}",
-            f"include_if_exists={_quoted(logs.options_file(name))}",
             f"stack_trace_format={_quoted(MACHINE_STACK_FORMAT)}",
             "" if quiet else "verbosity=1",
             _EXIT_RECORD.get(variable, ""),
         ]
-        parts = [_DEFAULTS.get(variable, ""), base.get(variable, ""), options, *forced]
+        # A default like the others: who has suppressions of his own needs them more than a witness.
+        witness = logs.witness(name)
+        shown = f"{witness[0]}={_quoted(witness[1])}" if witness else ""
+        parts = [_DEFAULTS.get(variable, ""), shown, base.get(variable, ""), options, *forced]
         merged[variable] = ":".join(part for part in parts if part)
     return merged
 

@@ -365,12 +365,15 @@ def test_logs_are_moved_aside_while_they_are_written() -> None:
     assert found == [7, 8]
 
 
-def test_reading_the_options_file_is_evidence() -> None:
+def test_reading_the_witness_is_evidence() -> None:
     with LogFolder() as logs:
         assert logs.started() == set()
-        with open(logs.options_file("thread"), encoding="utf-8") as file:  # noqa: PTH123
+        witness = logs.witness("thread")
+        assert witness is not None
+        with open(witness[1], encoding="utf-8") as file:  # noqa: PTH123
             file.read()
         assert logs.started() == {"thread"}
+        assert logs.witness("address") is None  # says so in its log
 
 
 def test_command_that_wipes_its_environment_is_ended_too(
@@ -389,3 +392,12 @@ def test_command_that_wipes_its_environment_is_ended_too(
     gate.send_signal(signal.SIGTERM)
     assert gate.wait(timeout=60) == 130
     assert eventually_dead(pid)
+
+
+@ALL
+def test_runtime_that_cannot_start_is_inconclusive(
+    raceshim: Raceshim, programs: Programs, compiler: str
+) -> None:
+    line = f"setarch -L {programs('plain', compiler=compiler)} || true"
+    done = raceshim("gate", "--", "sh", "-c", line, status=4)
+    assert "FATAL: ThreadSanitizer" in done.stderr

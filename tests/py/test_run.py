@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +53,8 @@ def test_other_variables_stay(logs: LogFolder) -> None:
 
 def test_folder_is_private_and_goes_away() -> None:
     with LogFolder() as folder:
-        assert folder.path.stat().st_mode & 0o777 == 0o700
+        for path in (folder.path, *folder.path.iterdir()):
+            assert not path.is_dir() or path.stat().st_mode & 0o44 == 0
     assert not folder.path.exists()
 
 
@@ -188,3 +191,15 @@ def test_undefined_behaviour_beside_races(raceshim: Raceshim, tmp_path: Path) ->
     kinds = {finding["kind"] for finding in json.loads(result.read_text())["findings"]}
     assert "data race" in kinds
     assert len(kinds) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("race", [True, False])
+def test_program_that_becomes_another_user_can_log(
+    raceshim: Raceshim, programs: Programs, race: bool
+) -> None:
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are for one user only
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103
+        program = shutil.copy(programs("plain", race=race), folder)
+        raceshim("gate", "--", *nobody, program, status=int(race))
