@@ -93,19 +93,21 @@ def run_program(built: Built) -> ProgramRun:
         found = _run_once(built, ("setarch", "-R"))
     ended, parsed, evidence = found
     wanted = program.get("stdout", compiler)
+    signs = observe(
+        reports=tuple(r for p in parsed for r in p.reports),
+        failures=tuple(f for p in parsed for f in p.failures),
+        status=ended.status,
+        timed_out=ended.timed_out,
+        expected_stdout=not wanted or ended.stdout == f"{wanted}\n",
+    )
+    # A program that had to be killed, or died, may have been at anything: a report, for one.
+    cut_short = ended.timed_out or any(sign.crashed for sign in signs)
     return ProgramRun(
-        observe(
-            reports=tuple(r for p in parsed for r in p.reports),
-            failures=tuple(f for p in parsed for f in p.failures),
-            status=ended.status,
-            timed_out=ended.timed_out,
-            expected_stdout=not wanted or ended.stdout == f"{wanted}\n",
-        ),
+        signs,
         tuple(r for p in parsed for r in p.reports),
         ended.seconds,
         evidence,
-        # A program that had to be killed may have been at anything.
-        ended.timed_out or all(p.complete for p in parsed),
+        cut_short or all(p.complete for p in parsed),
     )
 
 
