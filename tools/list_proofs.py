@@ -21,7 +21,7 @@ HEADER = ROOT / "annotations/include/raceshim/annotate.h"
 CONSTANTS = {"RSH_RACE_ENABLED", "RSH_MEM_ENABLED"}
 
 
-def annotations() -> list[str]:
+def public_annotations() -> list[str]:
     """Return the public annotations in the order of the header."""
     names = re.findall(r"^#[ \t]*define[ \t]+(RSH_[A-Z]\w+)", HEADER.read_text(), re.MULTILINE)
     return [n for n in dict.fromkeys(names) if n not in CONSTANTS and not n.endswith("_H")]
@@ -29,7 +29,7 @@ def annotations() -> list[str]:
 
 def proofs() -> dict[str, list[Program]]:
     """Return the programs that prove each annotation."""
-    found: dict[str, list[Program]] = {name: [] for name in annotations()}
+    found: dict[str, list[Program]] = {name: [] for name in public_annotations()}
     for program in load_programs(ROOT / "testdata"):
         for name in program.annotations:
             found.setdefault(name, []).append(program)
