@@ -19,6 +19,7 @@ This module starts at every compilation: it imports nothing that it can do witho
 the compiler by `exec`, so exit status, signals, stdin and stdout are the compiler's own.
 """
 
+import _signal  # the module `signal` wraps it in enums, which takes as long as all the rest
 import os
 import sys
 
@@ -161,6 +162,11 @@ def main(arguments: list[str], *, cxx: bool) -> int:
         if not compiler.has(settings.detector):
             raise UsageError(f"{compiler.name} has no {settings.detector} sanitizer; clang has")
         line = command(compiler, settings.detector, rest, cxx=cxx)
+        for number in (
+            _signal.SIGPIPE,
+            _signal.SIGXFSZ,
+        ):  # Python ignores them, exec keeps it
+            _signal.signal(number, _signal.SIG_DFL)
         os.execv(line[0], line)  # noqa: S606 - becoming the compiler is the point
     except RaceshimError as error:
         sys.stderr.write(f"raceshim {name}: {error}\n")

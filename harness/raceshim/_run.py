@@ -157,6 +157,7 @@ def _start(
             stdout=pipe,
             stderr=pipe,
             start_new_session=capture,
+            close_fds=capture,  # make's job server, for one, is an open file
         )
     except OSError as error:
         raise ToolError(f"cannot run {command[0]}: {error.strerror}") from None

@@ -314,6 +314,16 @@ def test_wrapper_becomes_the_compiler(raceshim: Raceshim, tmp_path: Path) -> Non
     assert process.returncode == 42
 
 
+def test_compiler_starts_with_the_signals_that_a_shell_gives_it(
+    raceshim: Raceshim, tmp_path: Path
+) -> None:
+    fake = tmp_path / "clang-99"
+    fake.write_text("#!/bin/sh\ngrep ^Sig /proc/self/status\n")
+    fake.chmod(0o755)
+    bare = subprocess.run([fake], capture_output=True, text=True, check=True).stdout
+    assert raceshim("cc", "--compiler", fake, "x.c").stdout == bare
+
+
 CONFIGURE = r"""#!/bin/sh
 # What autoconf's scripts do with a compiler: ask, compile, link, run, look for functions.
 set -eu

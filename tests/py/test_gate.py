@@ -401,3 +401,17 @@ def test_runtime_that_cannot_start_is_inconclusive(
     line = f"setarch -L {programs('plain', compiler=compiler)} || true"
     done = raceshim("gate", "--", "sh", "-c", line, status=4)
     assert "FATAL: ThreadSanitizer" in done.stderr
+
+
+def test_open_files_are_passed_on(raceshim: Raceshim, programs: Programs, tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("all:\n\t+$(GATE) make -s inner\ninner:\n\t$(PROGRAM)\n")
+    gate = " ".join(raceshim.line("gate", "--"))
+    done = subprocess.run(
+        ["make", "-s", "-j2", f"GATE={gate}", f"PROGRAM={programs('plain')}"],
+        cwd=tmp_path,
+        env=raceshim.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "jobserver" not in done.stderr
