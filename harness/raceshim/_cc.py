@@ -19,7 +19,8 @@ This module starts at every compilation: it imports nothing that it can do witho
 the compiler by `exec`, so exit status, signals, stdin and stdout are the compiler's own.
 """
 
-import _signal  # the module `signal` wraps it in enums, which takes as long as all the rest
+# The module `signal` wraps this one in enums, which takes as long as all the rest.
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
