@@ -90,6 +90,11 @@ def _add(
 def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
     for name in COMMAND_OPTIONS[command]:
         option = OPTIONS[name]
+        if option.is_switch:
+            parser.add_argument(
+                option.flag, dest=name, help=option.help, action="store_const", const="yes"
+            )
+            continue
         parser.add_argument(
             option.flag,
             dest=name,
@@ -163,10 +168,10 @@ def _judge_command(command: list[str], settings: Settings, *, any_detector: bool
 
     stream = _stream(settings)
     stream.write(command_text(verdict, colour=stream.isatty()))
-    if settings.json is not None:
-        from raceshim import _files  # noqa: PLC0415
+    if settings.json or settings.sarif or settings.junit or settings.github:
+        from raceshim._formats import write_formats  # noqa: PLC0415
 
-        _files.write_text(settings.json, _files.command_json(verdict))
+        write_formats(verdict, settings, detector)
     return verdict.exit_code
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
     from raceshim._run import Ended, LeftBehind
+    from raceshim._suppress import Suppression
 
+#: What is looked for in the project's folder; `_suppress.FILE_NAME`, without its import.
+SUPPRESSIONS = "raceshim-suppressions.toml"
 #: More random bits than this, and the older runtimes find their shadow memory taken.
 _RANDOM_BITS = 28
 
@@ -35,23 +38,27 @@ def gate_command(
 
     `detector` is the one that must have run; None accepts any.
     """
+    suppressions = _suppressions(settings)
     with LogFolder() as logs:
         ended = None
         left: list[LeftBehind] = []
         if command:
-            environ = environment(logs, os.environ, evidence=settings.evidence)
+            # What somebody has answered for is no failure of the command either.
+            options = "exitcode=0" if suppressions else ""
+            environ = environment(logs, os.environ, evidence=settings.evidence, options=options)
             line = [*_fixed_addresses(), *command]
             ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
             left = left_behind(logs, settings.wait)
-        return judge_logs(logs, command, ended, left, detector)
+        return judge_logs(logs, command, ended, left, detector, suppressions)
 
 
-def judge_logs(
+def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     logs: LogFolder,
     command: Sequence[str],
     ended: Ended | None,
     left: Sequence[LeftBehind],
     detector: str | None,
+    suppressions: Sequence[Suppression] = (),
 ) -> CommandVerdict:
     """Read what the processes of a command have left, and judge it."""
     from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
@@ -59,9 +66,24 @@ def judge_logs(
 
     processes = read_processes(logs)
     started = frozenset(logs.started())
-    return judge_command(
-        CommandRun(tuple(command), ended, processes, started, tuple(left)), detector
-    )
+    command_run = CommandRun(tuple(command), ended, processes, started, tuple(left))
+    return judge_command(command_run, detector, suppressions, roots=(str(project_root()),))
+
+
+def project_root() -> Path:
+    """Return the folder whose files findings name relative to it: the checkout's, or this one."""
+    here = Path.cwd()
+    return next((path for path in (here, *here.parents) if (path / ".git").exists()), here)
+
+
+def _suppressions(settings: Settings) -> tuple[Suppression, ...]:
+    """Read the file that is named, or the one that stands in the project's folder."""
+    file = settings.suppressions
+    if file is None and not (project_root() / SUPPRESSIONS).exists():
+        return ()
+    from raceshim._suppress import load  # noqa: PLC0415 - most commands have none
+
+    return load(project_root() / SUPPRESSIONS if file is None else Path(file))
 
 
 def _load_judges() -> None:

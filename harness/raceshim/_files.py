@@ -1,18 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Write results for machines (JSON) and for the docs (Markdown).
 
-JSON, both kinds: `schema` (1), `version`, `mode` ("command" or "programs"), `verdict`,
-`exit_code`. Keys are only ever added.
+JSON of programs: `schema` (1), `version`, `mode` ("programs"), `verdict`, `exit_code`, and what
+follows. Keys are only ever added. That of a command begins in the same way; see `_json`.
 
-mode "command":
-    command: [str]            end: null or {status, signal, timed_out, seconds}; one of status and
-                              signal is null
-    reasons: [str]            why it is not clean, apart from findings
-    processes: [{pid, detector, program, completed}]      left_running: [{pid, command}]
-    findings: [{detector, kind, functions, count, pids, complete, location, summary, text,
-                stacks: [{label, role, access, frames: [{function, file, line, column, module,
-                offset}]}]}]  access: null or {operation, atomic, size, address, thread, mutexes}
-    failures: [{kind, pid, text}]
 mode "programs":
     programs: [{program, compiler, detector, variant, expected, verdict, got: {TEXT: COUNT},
                 runs, right, reports, seconds, error}]
@@ -25,7 +16,6 @@ import json
 import os
 import sys
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +26,6 @@ from raceshim._verdicts import CaseVerdict, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from raceshim._gate import CommandVerdict, Finding
 
 _SCHEMA = 1
 _WORDS = {0: "clean", 1: "races", 3: "build failed", 4: "inconclusive"}
@@ -56,39 +44,6 @@ def write_text(target: str, text: str) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def command_json(verdict: CommandVerdict) -> str:
-    """Return the verdict on a command as JSON."""
-    ended = verdict.run.ended
-    end = None
-    if ended is not None:
-        end = {
-            "status": ended.status if ended.status >= 0 else None,
-            "signal": -ended.status if ended.status < 0 else None,
-            "timed_out": ended.timed_out,
-            "seconds": round(ended.seconds, 3),
-        }
-    return _dump(
-        {
-            **_head("command", verdict.exit_code),
-            "command": list(verdict.run.command),
-            "end": end,
-            "reasons": list(verdict.reasons),
-            "processes": [
-                {
-                    "pid": process.pid,
-                    "detector": process.detector,
-                    "program": process.program,
-                    "completed": process.completed,
-                }
-                for process in verdict.run.processes
-            ],
-            "left_running": [asdict(left) for left in verdict.run.left],
-            "findings": [_finding(finding) for finding in verdict.findings],
-            "failures": [asdict(failure) for failure in verdict.failures],
-        }
-    )
 
 
 def programs_json(verdicts: Sequence[CaseVerdict], root: Path) -> str:
@@ -165,22 +120,6 @@ def _head(mode: str, code: int) -> dict[str, object]:
         "mode": mode,
         "verdict": _WORDS[code],
         "exit_code": code,
-    }
-
-
-def _finding(finding: Finding) -> dict[str, object]:
-    report = finding.report
-    return {
-        "detector": report.detector,
-        "kind": report.kind,
-        "functions": list(finding.functions),
-        "count": finding.count,
-        "pids": list(finding.pids),
-        "complete": report.complete,
-        "location": report.location,
-        "summary": report.summary,
-        "stacks": [asdict(stack) for stack in report.stacks],
-        "text": report.text,
     }
 
 

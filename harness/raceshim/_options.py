@@ -44,6 +44,11 @@ class Option:
         self.choices = choices
 
     @property
+    def is_switch(self) -> bool:
+        """Whether the command line takes no value for it."""
+        return isinstance(self.default, bool)
+
+    @property
     def flag(self) -> str:
         """The option on the command line."""
         return "--" + self.name.replace("_", "-")
@@ -78,6 +83,13 @@ def _seconds(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise ValueError(f"{text!r} is no number of seconds")
     return value
+
+
+def _truth(text: str) -> bool:
+    truths = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in truths:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return truths[text.lower()]
 
 
 OPTIONS = {
@@ -117,7 +129,23 @@ OPTIONS = {
             "are killed, but ThreadSanitizer then prints three lines to each one's stderr",
             choices=("exit", "start"),
         ),
+        Option(
+            "suppressions",
+            str,
+            None,
+            "findings that somebody has answered for; a .toml file is ours, any other one is in "
+            "ThreadSanitizer's format (raceshim-suppressions.toml in the project's folder)",
+            metavar="FILE",
+        ),
         Option("json", str, None, "write the result to FILE as JSON (- is stdout)", metavar="FILE"),
+        Option("sarif", str, None, "write the findings to FILE as SARIF 2.1.0", metavar="FILE"),
+        Option("junit", str, None, "write the findings to FILE as JUnit XML", metavar="FILE"),
+        Option(
+            "github",
+            _truth,
+            False,
+            "annotate the code of a pull request, and fill the job's summary (GitHub Actions)",
+        ),
         Option("table", str, None, "write the verdicts to FILE in Markdown", metavar="FILE"),
         Option(
             "build_dir", str, None, "keep what is built in DIR (a private folder)", metavar="DIR"
@@ -128,7 +156,7 @@ OPTIONS = {
 #: Which command takes which options.
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector"),
-    "run": ("detector", "timeout", "wait", "evidence", "json"),
+    "run": ("detector", "timeout", "wait", "evidence", "suppressions", "json"),
     "gate": tuple(OPTIONS),
 }
 
@@ -143,7 +171,11 @@ class Settings:
     timeout: float | None
     wait: float
     evidence: str
+    suppressions: str | None
     json: str | None
+    sarif: str | None
+    junit: str | None
+    github: bool
     table: str | None
     build_dir: str | None
     #: The options that somebody set, as against those that have their default.

@@ -9,13 +9,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim._gate import CommandVerdict, Finding, accesses
+from raceshim._gate import CommandVerdict, accesses
 from raceshim._report import Stack, render_report
 from raceshim._run import describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from raceshim._finding import Finding
     from raceshim._verdicts import CaseVerdict
 
 _COLOURS = {"clean": "32", "races": "1;31", "inconclusive": "1;33"}
@@ -34,6 +35,16 @@ def command_text(verdict: CommandVerdict, *, colour: bool) -> str:
         headline = f"\x1b[{_COLOURS[verdict.verdict]}m{headline}\x1b[0m"
     parts += [headline, f"  processes seen: {_evidence(verdict)}"]
     parts += [f"  {reason}" for reason in verdict.reasons]
+    parts += [
+        f"  suppressed: {item.finding.title}, {item.finding.fingerprint} "
+        f"({item.by.where}: {item.by.reason})"
+        for item in verdict.applied.suppressed
+    ]
+    parts += [
+        f"  expired suppression: {rule.where}: {rule.rule}, would hide {_many(matched, 'report')}"
+        for rule, matched in verdict.applied.expired
+    ]
+    parts += [f"  unused suppression: {rule.where}: {rule.rule}" for rule in verdict.applied.unused]
     return "".join(f"{part}\n" for part in parts)
 
 
@@ -41,8 +52,8 @@ def finding_text(finding: Finding) -> str:
     """Show the report in full, then the source lines that it is about."""
     lines = [render_report(finding.report)]
     lines += filter(None, map(source_excerpt, accesses(finding.report)))
-    if finding.count > 1:
-        lines.append(f"  reported {finding.count} times")
+    times = f", reported {finding.count} times" if finding.count > 1 else ""
+    lines.append(f"  fingerprint {finding.fingerprint}{times}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Write the verdict on a command in every format that was asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim import __version__, _github, _json, _junit, _sarif
+from raceshim._command import project_root
+from raceshim._files import write_text
+from raceshim._result import CommandEnd, GateResult, ProcessEvidence, stale
+from raceshim._suppress import apply
+
+if TYPE_CHECKING:
+    from raceshim._evidence import ProcessLog
+    from raceshim._gate import CommandVerdict
+    from raceshim._options import Settings
+
+
+def write_formats(verdict: CommandVerdict, settings: Settings, detector: str | None) -> None:
+    """Write the files that the settings name, and GitHub's commands to stdout."""
+    result = result_of(verdict, detector)
+    if settings.json is not None:
+        write_text(settings.json, _json.encode(result))
+    if settings.sarif is not None:
+        write_text(settings.sarif, _sarif.encode(result))
+    if settings.junit is not None:
+        write_text(settings.junit, _junit.encode(result))
+    if settings.github:
+        sys.stdout.write(_github.commands(result))
+        page = os.environ.get("GITHUB_STEP_SUMMARY")
+        if page:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(_github.summary(result))
+
+
+def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:
+    """Return a verdict as the value that all formats are made of."""
+    run = verdict.run
+    end = None
+    if run.ended is not None:
+        end = CommandEnd(run.ended.status, run.ended.timed_out, run.ended.seconds)
+    return GateResult(
+        command=run.command,
+        exit_code=verdict.exit_code,
+        root=project_root(),
+        started=datetime.now(UTC) - timedelta(seconds=end.seconds if end else 0),
+        version=__version__,
+        end=end,
+        detector=detector,
+        findings=verdict.findings,
+        suppressed=verdict.applied.suppressed,
+        stale=stale(verdict.applied),
+        processes=tuple(_evidence(process, verdict) for process in run.processes),
+        failures=verdict.failures,
+        left=tuple((left.pid, left.command) for left in run.left),
+        reasons=verdict.reasons,
+    )
+
+
+def _evidence(process: ProcessLog, verdict: CommandVerdict) -> ProcessEvidence:
+    reports = process.parsed.reports
+    found = apply((), reports, today=verdict.applied.today, roots=(str(project_root()),)).kept
+    kinds = {finding.kind_class for finding in found}
+    reasons = tuple(failure.kind for failure in process.parsed.failures)
+    if process.parsed.failures or not process.parsed.complete:
+        state = "DIED"
+    elif "race" in kinds:
+        state = "RACE"
+    else:
+        state = "OTHER-KIND" if kinds else "PASS"
+    return ProcessEvidence(
+        program=process.program,
+        pid=process.pid,
+        state=state,
+        detector=process.detector,
+        completed=process.completed,
+        kinds=tuple(dict.fromkeys(finding.kind for finding in found)),
+        fingerprints=tuple(finding.fingerprint for finding in found),
+        reasons=reasons if process.parsed.complete else (*reasons, "the log is cut off"),
+    )
