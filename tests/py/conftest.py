@@ -4,12 +4,21 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import raceshim
 import shim_builds
 from harness_programs import Programs, Raceshim, clean_environment
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Undo what a shell does to background jobs: programs that ignore Ctrl-C prove nothing."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,13 @@ def test_a_file_that_is_not_of_the_project_is_no_place_for_an_annotation() -> No
 
 
 def test_values_are_escaped_and_read_back() -> None:
-    (command,) = commands(result(1, findings=(finding(at(f"{ROOT}/a,b:100%/c.c")),)))
-    assert command["file"] == "a,b:100%/c.c"
+    name = "a,b::100%2C%0A:/c.c"
+    (command,) = commands(result(1, findings=(finding(at(f"{ROOT}/{name}")),)))
+    assert command["file"] == name
+    assert f"({name}:" in command["text"]
+    template = finding(golden("tsan-clang-19-race_template"))
+    assert "::" in template.title
+    assert commands(result(1, findings=(template,)))[0]["title"] == template.title
 
 
 def test_no_text_becomes_a_command_of_its_own() -> None:

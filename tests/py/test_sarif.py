@@ -136,6 +136,23 @@ def test_a_result_stays_the_same_whoever_lost_the_race() -> None:
     assert other["partialFingerprints"] != one["partialFingerprints"]
 
 
+def test_each_side_keeps_its_own_thread_where_both_are_in_one_line() -> None:
+    report = golden("tsan-clang-19-race_plain")
+    a, b, *rest = report.stacks
+    assert a.access is not None
+    assert b.access is not None
+    # An atomic access sorts before a plain one, whichever was reported first.
+    a = replace(a, access=replace(a.access, mutexes=("write M0",)))
+    b = replace(b, frames=a.frames, access=replace(b.access, atomic=True))
+    for first, second in ((a, b), (b, a)):
+        stacks = (replace(first, role="access"), replace(second, role="previous"), *rest)
+        found = only_result(result(1, findings=(finding(replace(report, stacks=stacks)),)))
+        flows = found["codeFlows"][0]["threadFlows"]
+        told = {flow["id"]: flow["message"]["text"] for flow in flows}
+        assert told[a.access.thread].endswith(", holding write M0")
+        assert told[b.access.thread] == f"atomic write of 4 bytes by {b.access.thread}"
+
+
 def test_links_of_a_message_lead_to_related_locations() -> None:
     for report in golden_reports():
         found = only_result(result(1, findings=(finding(report),)))

@@ -22,6 +22,7 @@ RACY = """\
 #include <raceshim/raceshim.h>
 
 int shared;
+pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 __attribute__((noinline)) static void *writer(void *arg)
 {
@@ -39,7 +40,6 @@ int main(void)
 }
 """
 GUARDED = "#define GUARD(x) (pthread_mutex_lock(&lock), x, pthread_mutex_unlock(&lock))\n"
-LOCK = "static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;\n"
 
 
 def run(*command: str | Path, cwd: Path, status: int = 0) -> str:
@@ -107,7 +107,7 @@ def test_wheel_builds_and_gates_a_program_in_an_empty_folder(wheel: Path, tmp_pa
     raceshim = venv / "bin/raceshim"
     work = tmp_path / "work"
     work.mkdir()
-    (work / "guarded.c").write_text(LOCK + GUARDED + RACY)
+    (work / "guarded.c").write_text(GUARDED + RACY)
     (work / "racy.c").write_text("#define GUARD(x) (x)\n" + RACY)
     for name in ("guarded", "racy"):
         run(raceshim, "cc", "-O1", f"{name}.c", "-o", name, "-pthread", cwd=work)
