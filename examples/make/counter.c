@@ -8,7 +8,8 @@ static int hits;
 
 static void *count(void *arg)
 {
-	hits++;
+	for (int i = 0; i < 1000; i++)
+		hits++;
 	return arg;
 }
 

@@ -26,7 +26,8 @@ pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 __attribute__((noinline)) static void *writer(void *arg)
 {
-	GUARD(shared = 1);
+	for (int i = 0; i < 1000; i++)
+		GUARD(shared++);
 	return arg;
 }
 
@@ -34,7 +35,7 @@ int main(void)
 {
 	pthread_t thread;
 	pthread_create(&thread, 0, writer, 0);
-	GUARD(shared = 2);
+	writer(0);
 	pthread_join(thread, 0);
 	return rsh_version()[0] == '0' ? 0 : 9;
 }
