@@ -29,7 +29,7 @@ PROJECT = {
     "counter.c": """\
 #include <pthread.h>
 static LONG hits;
-static void *count(void *arg) { hits++; return arg; }
+static void *count(void *arg) { for (int i = 0; i < 1000; i++) hits++; return arg; }
 int main(void)
 {
 	pthread_t a, b;
