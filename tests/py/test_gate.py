@@ -377,7 +377,8 @@ def test_command_that_wipes_its_environment_is_ended_too(
 ) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    script = f"exec env -i sh -c 'echo $$ >{fifo}; exec sleep 1000'"
+    # The pause: an interrupt that comes before Popen has returned finds no process to end.
+    script = f"exec env -i sh -c 'sleep 1; echo $$ >{fifo}; exec sleep 1000'"
     gate = subprocess.Popen(
         raceshim.line("gate", "--", "sh", "-c", script),
         env=raceshim.environ,
