@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_BASE = ("-std=gnu11", "-O1", "-g", "-fno-omit-frame-pointer")
+_BASE = ("-std=gnu11", "-g", "-fno-omit-frame-pointer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ def detector_flags(detector: str) -> list[str]:
 class Builder:
     """Builds into a folder; objects that programs share are compiled once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder."""
+    def __init__(self, folder: Path, level: str = "-O1") -> None:
+        """Use a folder; `level` is the optimisation for programs that ask for none."""
         self.folder = folder.resolve()
+        self._level = level
         self._lock = threading.Lock()
         self._objects: dict[tuple[str, ...], Path] = {}
 
@@ -66,7 +67,7 @@ class Builder:
         program, compiler = case.program, case.compiler
         folder = self.folder / compiler.name / case.variant / program.path.stem
         folder.mkdir(parents=True, exist_ok=True)
-        flags = [*_BASE, f"-I{_prefix.includes()}"]
+        flags = [*_BASE, self._level, f"-I{_prefix.includes()}"]
         if program.get("pthread", compiler) != "no":
             flags.append("-pthread")
         if case.variant == CONTROL:
