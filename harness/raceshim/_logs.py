@@ -4,8 +4,8 @@
 A runtime opens `<log_path>.<pid>` when it first has something to say, and truncates it. A process
 that reports a race and then becomes another instrumented program by exec would so wipe its own
 report out, and so would a later process with the same pid. `LogFolder` therefore moves every log
-aside as soon as it appears: the process goes on writing into the file it has open, and whoever
-comes later makes a new one.
+aside as soon as it appears, told by the kernel: the process goes on writing into the file it has
+open, and whoever comes later makes a new one. That takes less than the start of another program.
 
 Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
 bears. And there is a file that ThreadSanitizer's runtime reads at the end of its start, as its
@@ -16,6 +16,7 @@ before the runtime finds out that its memory is taken, and dies.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -25,6 +26,8 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from raceshim._inotify import FolderWatch
 
 #: The option variable of each runtime, and the name of its detector. A runtime reads the variables
 #: of those that it contains too (ThreadSanitizer that of UndefinedBehaviorSanitizer), and what it
@@ -40,7 +43,7 @@ RUNTIMES = {
 #: The option that makes a runtime read a file: for those that a log does not name at the start.
 _WITNESSES = {"thread": "suppressions", "hwaddress": "include_if_exists"}
 _UNREAD = 0
-#: Fast enough to be there before a program that was exec'ed has started, and 1 % of a processor.
+#: Where the system has no watch to give: 1 % of a processor, and an exec may be faster.
 _INTERVAL = 0.005
 
 
@@ -61,6 +64,7 @@ class LogFolder:
             self._new.chmod(0o1733)
         self._count = 0
         self._stop = threading.Event()
+        self._watch: FolderWatch | None = None
         self._collector = threading.Thread(target=self._collect, name="raceshim-logs", daemon=True)
         for name in _WITNESSES:
             self._make_witness(name)
@@ -78,7 +82,11 @@ class LogFolder:
     ) -> None:
         """Remove the folder."""
         self._stop.set()
+        if self._watch is not None:
+            self._watch.wake()
         self._collector.join()
+        if self._watch is not None:
+            self._watch.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
     @property
@@ -115,8 +123,17 @@ class LogFolder:
         os.utime(path, ns=(_UNREAD, path.stat().st_mtime_ns))
 
     def _collect(self) -> None:
-        while not self._stop.wait(_INTERVAL):
+        from raceshim._inotify import FolderWatch  # noqa: PLC0415 - ctypes, while the command starts
+
+        with contextlib.suppress(OSError):
+            self._watch = FolderWatch(self._new)
+        # `__exit__` sets the flag, then looks for a watch to wake: one of the two sees the other.
+        while not self._stop.is_set():
             self._sweep()
+            if self._watch is None:
+                self._stop.wait(_INTERVAL)
+            else:
+                self._watch.wait()
 
     def _sweep(self) -> None:
         for name in os.listdir(self._new):  # noqa: PTH208 - 200 times a second

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
@@ -346,7 +347,12 @@ def test_process_that_goes_on_is_inconclusive() -> None:
     assert judge(QUIET, left=(LeftBehind(5, "server"),)) == 4
 
 
-def test_logs_are_moved_aside_while_they_are_written() -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["told by the kernel", "looking"])
+def test_logs_are_moved_aside_while_they_are_written(
+    monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    if not told:
+        monkeypatch.setattr("raceshim._inotify.FolderWatch", Mock(side_effect=OSError))
     with LogFolder() as logs:
         first, second = (REPORT.replace("pid=7", f"pid={pid}") for pid in (7, 8))
         for text in (first, second):
