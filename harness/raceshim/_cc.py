@@ -8,7 +8,10 @@ after them is passed on in place. What is added:
 - in front, so that the project's flags win: `-fsanitize=…`, `-g`, `-fno-omit-frame-pointer`, and
   the folder of raceshim's headers behind all other include folders;
 - at the end, when an executable or a shared library is linked: libraceshim.a, of which the linker
-  takes only what is used.
+  takes only what is used;
+- with `--cover=MODE`: what makes the compiler count, and at each link the registrar, which tells
+  the library where this executable or shared library has its counters (`_cover_flags`,
+  `_cover_registrar`).
 
 Nothing is added to questions (`--version`, `-print-…`). `-r` gets the instrumentation but neither
 the detector's runtime nor the archive, which belong into the final link. Under clang, a shared
@@ -60,8 +63,9 @@ class _Arguments:
         self.stops = False
         self.language = ""
         self.libraries = False
+        self.words = _expand(arguments)
         flags = set()
-        pending = iter(_expand(arguments))
+        pending = iter(self.words)
         for argument in pending:
             if argument == "-" or not argument.startswith("-"):
                 self.inputs.append(argument)
@@ -90,6 +94,11 @@ class _Arguments:
         )
         return bool(self.inputs) and not self.stops and not (headers and self.language != "none")
 
+    @property
+    def only_links(self) -> bool:
+        """Whether there is nothing to compile."""
+        return not self.language and all(name.endswith((".o", ".a", ".so")) for name in self.inputs)
+
 
 def _expand(arguments: list[str]) -> list[str]:
     """Return the arguments with the response files (`@file`) read in, for looking only."""
@@ -105,30 +114,53 @@ def _expand(arguments: list[str]) -> list[str]:
     return expanded
 
 
-def command(compiler: Compiler, detector: str, arguments: list[str], *, cxx: bool) -> list[str]:
+def command(
+    compiler: Compiler, detector: str, arguments: list[str], *, cxx: bool, cover: str = "none"
+) -> list[str]:
     """Return the command line that the compiler gets."""
     program = compiler.cxx if cxx else compiler.cc
     asked = _Arguments(arguments)
     if asked.question or not (asked.inputs or asked.libraries):
         return [program, *arguments]
-    front, end = ["-g", "-fno-omit-frame-pointer", "-isystem", _prefix.includes()], []
+    front = ["-g", "-fno-omit-frame-pointer", "-isystem", _prefix.includes()]
+    end: list[str] = []
     if detector != "none":
         front.insert(0, f"-fsanitize={detector}")
+    if cover != "none":
+        counting, end = _coverage(asked, compiler, detector, cover)
+        front += counting
     if compiler.family == "clang":
         # Otherwise clang warns of every flag that a step has no use for, `-isystem` at a link.
         front = ["--start-no-unused-arguments", *front, "--end-no-unused-arguments"]
     elif detector == "thread":
         # A new warning of gcc's (fences are not modelled) must not break a build with -Werror.
         front.append("-Wno-error=tsan")
-    if asked.links and asked.relocatable:
-        if compiler.family == "clang" and detector != "none":
-            end = ["-fno-sanitize-link-runtime"]
-    elif asked.links:
+    if asked.links and asked.relocatable and compiler.family == "clang" and detector != "none":
+        end = ["-fno-sanitize-link-runtime"]
+    if asked.links and not asked.relocatable:
         # Passed to the linker as it is: a `-x c` of the project's would make it a source file.
-        end = ["-Xlinker", _prefix.archive()]
+        end += ["-Xlinker", _prefix.archive()]
         if asked.shared and compiler.family == "clang" and _forbids_undefined(arguments):
             end.append("-Wl,-z,undefs")
     return [program, *front, *arguments, *end]
+
+
+def _coverage(
+    asked: _Arguments, compiler: Compiler, detector: str, mode: str
+) -> tuple[list[str], list[str]]:
+    """Return what coverage adds in front and at the end."""
+    from raceshim import _cover_flags  # noqa: PLC0415 - most builds have no coverage
+
+    wish = _cover_flags.Wish(compiler, mode, detector, asked.words)
+    flags = wish.compiler_flags()
+    if asked.relocatable:
+        # libgcov comes with gcc's flags, and once only: into the final link.
+        return ([] if asked.only_links and compiler.family == "gcc" else flags), []
+    if not asked.links:
+        return flags, []
+    from raceshim import _cover_registrar  # noqa: PLC0415 - most steps are compilations
+
+    return flags, _cover_registrar.link(wish, asked.words, shared=asked.shared)
 
 
 def _forbids_undefined(arguments: list[str]) -> bool:
@@ -162,7 +194,7 @@ def main(arguments: list[str], *, cxx: bool) -> int:
         compiler = find(settings.compiler)
         if not compiler.has(settings.detector):
             raise UsageError(f"{compiler.name} has no {settings.detector} sanitizer; clang has")
-        line = command(compiler, settings.detector, rest, cxx=cxx)
+        line = command(compiler, settings.detector, rest, cxx=cxx, cover=settings.cover)
         for number in (
             _signal.SIGPIPE,
             _signal.SIGXFSZ,

@@ -14,6 +14,7 @@ PREFERRED = ("clang-19", "clang-14", "clang", "gcc-12", "gcc")
 SUPPORTED = ("clang-19", "clang-14", "gcc-12")
 FAMILIES = ("clang", "gcc")
 DETECTORS = ("thread", "memory", "address", "none")
+COVER_MODES = ("none", "set", "count", "atomic", "edges", "edge-counts")
 VALGRIND_TOOLS = ("helgrind", "drd", "memcheck")
 
 

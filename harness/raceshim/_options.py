@@ -3,14 +3,14 @@
 
 `jobs` is `--jobs` on the command line, RACESHIM_JOBS in the environment, and `jobs = 2` under
 `[tool.raceshim]` in the nearest pyproject.toml above the working directory. The compiler wrapper
-reads its two options here at every compilation, so nothing heavy is imported.
+reads its options here at every compilation, so nothing heavy is imported.
 """
 
 from __future__ import annotations
 
 import os
 
-from raceshim._compilers import DETECTORS
+from raceshim._compilers import COVER_MODES, DETECTORS
 from raceshim._errors import UsageError
 
 TYPE_CHECKING = False  # typing's own costs an import of typing
@@ -110,6 +110,14 @@ OPTIONS = {
             "detector to build with, and the one that must have run for a clean verdict",
             choices=DETECTORS,
         ),
+        Option(
+            "cover",
+            str,
+            "none",
+            "count what runs: set, count or atomic (which loses no increment) with clang's exact "
+            "regions or gcc's blocks; edges or edge-counts with clang's cheaper edges",
+            choices=COVER_MODES,
+        ),
         Option("jobs", _count, 0, "programs at a time (as many as processors)", metavar="N"),
         Option("runs", _count, 1, "how often each program runs", metavar="N"),
         Option("timeout", _seconds, None, "end the command after so many seconds", metavar="S"),
@@ -155,7 +163,7 @@ OPTIONS = {
 
 #: Which command takes which options.
 COMMAND_OPTIONS = {
-    "cc": ("compiler", "detector"),
+    "cc": ("compiler", "detector", "cover"),
     "run": ("detector", "timeout", "wait", "evidence", "suppressions", "json"),
     "gate": tuple(OPTIONS),
 }
@@ -166,6 +174,7 @@ class Settings:
 
     compiler: str
     detector: str
+    cover: str
     jobs: int
     runs: int
     timeout: float | None

@@ -33,6 +33,11 @@ def archive() -> str:
     return f"{prefix()}/lib/libraceshim.a"
 
 
+def share(name: str) -> str:
+    """Return a file of share/raceshim."""
+    return f"{prefix()}/share/raceshim/{name}"
+
+
 def cmakedir() -> str:
     """Return the folder of raceshim-config.cmake."""
     return f"{prefix()}/lib/cmake/raceshim"
