@@ -119,6 +119,8 @@ def _dispatch(words: list[str]) -> int:
     settings = resolve(
         {name: _value(name, getattr(parsed, name)) for name in COMMAND_OPTIONS[parsed.command]}
     )
+    if parsed.command != "cc" and (command is not None or parsed.command == "run"):
+        _check_canary(settings)
     if parsed.command == "run":
         return _judge_command(
             [parsed.program, *parsed.arguments],
@@ -131,6 +133,11 @@ def _dispatch(words: list[str]) -> int:
         return _judge_command(command, settings, any_detector=False)
     if not parsed.paths:
         raise UsageError("nothing to gate: name a folder of programs, or -- and a command")
+    if parsed.canary:
+        raise UsageError(
+            "--canary is for a command: programs whose names are their verdicts have races among "
+            "them that must be reported, so leave it out"
+        )
     return _judge_programs(parsed.paths, settings)
 
 
@@ -173,6 +180,14 @@ def _judge_command(command: list[str], settings: Settings, *, any_detector: bool
 
         write_formats(verdict, settings, detector)
     return verdict.exit_code
+
+
+def _check_canary(settings: Settings) -> None:
+    if settings.canary and settings.detector != "thread":
+        raise UsageError(
+            f"the canary is a data race, and the {settings.detector} detector reports none: "
+            "leave out --canary"
+        )
 
 
 def _judge_programs(paths: list[str], settings: Settings) -> int:

@@ -46,10 +46,16 @@ def gate_command(
             # What somebody has answered for is no failure of the command either.
             options = "exitcode=0" if suppressions else ""
             environ = environment(logs, os.environ, evidence=settings.evidence, options=options)
+            if settings.canary:
+                from raceshim._canary import plant  # noqa: PLC0415 - most commands have none
+
+                environ = plant(logs, environ)
             line = [*_fixed_addresses(), *command]
             ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
             left = left_behind(logs, settings.wait)
-        return judge_logs(logs, command, ended, left, detector, suppressions)
+        return judge_logs(
+            logs, command, ended, left, detector, suppressions, canary=settings.canary
+        )
 
 
 def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
@@ -59,6 +65,8 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     left: Sequence[LeftBehind],
     detector: str | None,
     suppressions: Sequence[Suppression] = (),
+    *,
+    canary: bool = False,
 ) -> CommandVerdict:
     """Read what the processes of a command have left, and judge it."""
     from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
@@ -66,7 +74,12 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
 
     processes = read_processes(logs)
     started = frozenset(logs.started())
-    command_run = CommandRun(tuple(command), ended, processes, started, tuple(left))
+    planted = None
+    if canary:
+        from raceshim._canary import take_out  # noqa: PLC0415
+
+        processes, planted = take_out(logs, processes)
+    command_run = CommandRun(tuple(command), ended, processes, started, tuple(left), planted)
     return judge_command(command_run, detector, suppressions, roots=(str(project_root()),))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from raceshim import __version__, _github, _json, _junit, _sarif
 from raceshim._command import project_root
 from raceshim._files import write_text
-from raceshim._result import CommandEnd, GateResult, ProcessEvidence, stale
+from raceshim._result import CanaryEvidence, CommandEnd, GateResult, ProcessEvidence, stale
 from raceshim._suppress import apply
 
 if TYPE_CHECKING:
@@ -59,7 +59,15 @@ def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:
         failures=verdict.failures,
         left=tuple((left.pid, left.command) for left in run.left),
         reasons=verdict.reasons,
+        canaries=_canaries(verdict),
     )
+
+
+def _canaries(verdict: CommandVerdict) -> tuple[CanaryEvidence, ...] | None:
+    canary = verdict.run.canary
+    if canary is None:
+        return None
+    return tuple(CanaryEvidence(t.program, t.caught, t.cause) for t in canary.programs)
 
 
 def _evidence(process: ProcessLog, verdict: CommandVerdict) -> ProcessEvidence:

@@ -8,7 +8,7 @@ For a command, in this order:
 2. Without one the verdict is inconclusive (4) when no process ran under the detector, when a log
    is cut off or the detector itself broke down, when the command failed or was ended by its
    timeout (what it did not do, nobody has looked at), and when instrumented processes go on after
-   it.
+   it. So it is when a canary was planted and not caught: what was silent was the gate.
 3. Otherwise it is clean (0).
 """
 
@@ -25,6 +25,7 @@ from raceshim._suppress import Applied, apply, merge_applied
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from raceshim._canary import Canary
     from raceshim._evidence import ProcessLog
     from raceshim._finding import Finding
     from raceshim._report import Failure, Report, Stack
@@ -36,13 +37,17 @@ _VERDICTS = {CLEAN: "clean", RACES: "races", INCONCLUSIVE: "inconclusive"}
 
 @dataclass(frozen=True, slots=True)
 class CommandRun:
-    """A command that has ended, and everything that it left."""
+    """A command that has ended, and everything that it left.
+
+    `canary` tells what became of the known race, if one was planted; it is not among `processes`.
+    """
 
     command: tuple[str, ...]
     ended: Ended | None
     processes: tuple[ProcessLog, ...]
     started: frozenset[str]
     left: tuple[LeftBehind, ...]
+    canary: Canary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ def judge_command(
     )
     failures = tuple(f for p in run.processes for f in p.parsed.failures)
     if applied.kept:
-        return CommandVerdict(run, RACES, (), applied, failures)
+        silent = run.canary.reasons if run.canary else ()
+        return CommandVerdict(run, RACES, silent, applied, failures)
     doubts = tuple(_doubts(run, detector, failures))
     return CommandVerdict(run, INCONCLUSIVE if doubts else CLEAN, doubts, applied, failures)
 
@@ -119,6 +125,8 @@ def _doubts(run: CommandRun, detector: str | None, failures: tuple[Failure, ...]
             yield f"the log of process {process.pid} is cut off or damaged"
     for left in run.left:
         yield f"process {left.pid} goes on under the detector: {left.command}"
+    if run.canary is not None:
+        yield from run.canary.reasons
 
 
 def _no_evidence(detector: str | None, ran: set[str]) -> str:

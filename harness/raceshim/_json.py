@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from raceshim._finding import Finding
     from raceshim._report_model import Access, Frame, Stack
-    from raceshim._result import CommandEnd, ProcessEvidence
+    from raceshim._result import CanaryEvidence, CommandEnd, ProcessEvidence
     from raceshim._suppress import Suppressed
 
 Json = dict[str, Any]
@@ -60,6 +60,7 @@ def document(result: GateResult) -> Json:
         "left_running": [
             {"pid": pid, "command": printable(command)} for pid, command in result.left
         ],
+        "canary": None if result.canaries is None else _canary(result.canaries),
         "stale_suppressions": [
             {
                 "rule": printable(item.rule),
@@ -69,6 +70,20 @@ def document(result: GateResult) -> Json:
                 "expires": _date(item.expires),
             }
             for item in result.stale
+        ],
+    }
+
+
+def _canary(canaries: tuple[CanaryEvidence, ...]) -> Json:
+    return {
+        "caught": sum(each.caught for each in canaries),
+        "programs": [
+            {
+                "program": printable(each.program),
+                "caught": each.caught,
+                "cause": printable(each.cause),
+            }
+            for each in canaries
         ],
     }
 

@@ -107,6 +107,15 @@ class LogFolder:
         """Return the runtimes that have read their file."""
         return {name for name in _WITNESSES if (self.path / name).stat().st_atime_ns != _UNREAD}
 
+    def claims(self) -> Path:
+        """Return the folder in which programs tell that a canary was planted in them."""
+        folder = self.path / "claims"
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                folder.chmod(0o1733)  # like that of the logs
+        return folder
+
     def files(self) -> list[Path]:
         """Return all logs that there are by now, in the order in which they began.
 

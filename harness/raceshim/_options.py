@@ -138,6 +138,13 @@ OPTIONS = {
             choices=("exit", "start"),
         ),
         Option(
+            "canary",
+            _truth,
+            False,
+            "plant a known race in every program under ThreadSanitizer; where it is not caught, "
+            "the verdict is inconclusive",
+        ),
+        Option(
             "suppressions",
             str,
             None,
@@ -164,7 +171,7 @@ OPTIONS = {
 #: Which command takes which options.
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector", "cover"),
-    "run": ("detector", "timeout", "wait", "evidence", "suppressions", "json"),
+    "run": ("detector", "timeout", "wait", "evidence", "canary", "suppressions", "json"),
     "gate": tuple(OPTIONS),
 }
 
@@ -180,6 +187,7 @@ class Settings:
     timeout: float | None
     wait: float
     evidence: str
+    canary: bool
     suppressions: str | None
     json: str | None
     sarif: str | None

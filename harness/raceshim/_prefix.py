@@ -38,6 +38,11 @@ def share(name: str) -> str:
     return f"{prefix()}/share/raceshim/{name}"
 
 
+def canary() -> str:
+    """Return the library of the gate's known race, which is preloaded."""
+    return f"{prefix()}/lib/libraceshim-canary.so"
+
+
 def cmakedir() -> str:
     """Return the folder of raceshim-config.cmake."""
     return f"{prefix()}/lib/cmake/raceshim"

@@ -76,13 +76,23 @@ class StaleSuppression:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryEvidence:
+    """Whether the known race that was planted in a program was caught; if not, why not."""
+
+    program: str
+    caught: bool
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
     """A verdict with everything that it rests on.
 
     `findings` shut the gate. `tolerated` ones are of a kind that the policy only tells of.
     `reasons` say why the verdict is inconclusive, or what was in doubt beside the findings.
     `root` is the folder that holds the sources; paths below it are shown relative to it. `left`
-    are pid and command of instrumented processes that go on after the command.
+    are pid and command of instrumented processes that go on after the command. `canaries` is None
+    when none was to be planted.
     """
 
     command: tuple[str, ...]
@@ -100,6 +110,7 @@ class GateResult:
     failures: tuple[Failure, ...] = ()
     left: tuple[tuple[int, str], ...] = ()
     reasons: tuple[str, ...] = ()
+    canaries: tuple[CanaryEvidence, ...] | None = None
 
     @property
     def seconds(self) -> float:

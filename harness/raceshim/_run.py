@@ -37,6 +37,8 @@ _DEFAULTS = {
 }
 #: ThreadSanitizer's record at the exit of a process; the others have none.
 _EXIT_RECORD = {"TSAN_OPTIONS": "print_module_map=1"}
+#: Names the folder of a canary's claims; see `_canary`, which is not imported without need.
+CANARY_CLAIMS = "RACESHIM_CANARY_CLAIMS"
 _GRACE = 2.0
 #: The log folders of what runs now, in whichever thread; an interrupt reaches only the main one.
 _active: set[LogFolder] = set()
@@ -81,7 +83,8 @@ def environment(
 
     `options` are more of the user's, for every runtime.
     """
-    merged = dict(base)
+    # A canary that a gate further up has planted would leave its report in our logs, not in its.
+    merged = {key: value for key, value in base.items() if key != CANARY_CLAIMS}
     for variable, name in RUNTIMES.items():
         # ThreadSanitizer, which reads UBSAN_OPTIONS too, writes to stderr before it knows its log.
         quiet = evidence == "exit" and variable in ("TSAN_OPTIONS", "UBSAN_OPTIONS")

@@ -34,6 +34,8 @@ def command_text(verdict: CommandVerdict, *, colour: bool) -> str:
     if colour:
         headline = f"\x1b[{_COLOURS[verdict.verdict]}m{headline}\x1b[0m"
     parts += [headline, f"  processes seen: {_evidence(verdict)}"]
+    if verdict.run.canary is not None:
+        parts.append(f"  {verdict.run.canary.text()}")
     parts += [f"  {reason}" for reason in verdict.reasons]
     parts += [
         f"  suppressed: {item.finding.title}, {item.finding.fingerprint} "

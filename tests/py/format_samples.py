@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from raceshim import _finding
 from raceshim._report import Access, Failure, Frame, Report, Stack, parse_log, parse_valgrind_xml
-from raceshim._result import CommandEnd, GateResult, ProcessEvidence, StaleSuppression
+from raceshim._result import (
+    CanaryEvidence,
+    CommandEnd,
+    GateResult,
+    ProcessEvidence,
+    StaleSuppression,
+)
 from raceshim._suppress import Suppressed
 from raceshim._suppress_rules import Rule, ThreadRule
 
@@ -118,6 +124,10 @@ def rich() -> GateResult:
         failures=(Failure("DEADLYSIGNAL", 4003, "ThreadSanitizer:DEADLYSIGNAL"),),
         left=((4711, "t/daemon --now"),),
         reasons=("the command failed (exit status 2)",),
+        canaries=(
+            CanaryEvidence("/home/me/project/t/test_it", caught=True),
+            CanaryEvidence("/usr/bin/tool", caught=False, cause="it ran with report_bugs=0"),
+        ),
     )
 
 
@@ -187,4 +197,6 @@ HOSTILE = st.builds(
     ).map(tuple),
     left=st.lists(st.tuples(_NUMBER, TEXT), max_size=1).map(tuple),
     reasons=st.lists(TEXT, max_size=2).map(tuple),
+    canaries=st.none()
+    | st.lists(st.builds(CanaryEvidence, TEXT, st.booleans(), TEXT), max_size=2).map(tuple),
 )
