@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
+    from raceshim._policy import Policy
     from raceshim._run import Ended, LeftBehind
     from raceshim._suppress import Suppression
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 SUPPRESSIONS = "raceshim-suppressions.toml"
 #: More random bits than this, and the older runtimes find their shadow memory taken.
 _RANDOM_BITS = 28
+_RANDOM_BITS_FILE = Path("/proc/sys/vm/mmap_rnd_bits")
 
 
 def gate_command(
@@ -39,12 +41,13 @@ def gate_command(
     `detector` is the one that must have run; None accepts any.
     """
     suppressions = _suppressions(settings)
+    policy = _policy(settings)
     with LogFolder() as logs:
         ended = None
         left: list[LeftBehind] = []
         if command:
-            # What somebody has answered for is no failure of the command either.
-            options = "exitcode=0" if suppressions else ""
+            # What is suppressed or tolerated is no failure of the command either.
+            options = "exitcode=0" if suppressions or policy else ""
             environ = environment(logs, os.environ, evidence=settings.evidence, options=options)
             if settings.canary:
                 from raceshim._canary import plant  # noqa: PLC0415 - most commands have none
@@ -54,7 +57,15 @@ def gate_command(
             ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
             left = left_behind(logs, settings.wait)
         return judge_logs(
-            logs, command, ended, left, detector, suppressions, canary=settings.canary
+            logs,
+            command,
+            ended,
+            left,
+            detector,
+            suppressions,
+            policy=policy,
+            needs_threads=detector == "thread",
+            canary=settings.canary,
         )
 
 
@@ -67,6 +78,8 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     suppressions: Sequence[Suppression] = (),
     *,
     canary: bool = False,
+    policy: Policy | None = None,
+    needs_threads: bool = False,
 ) -> CommandVerdict:
     """Read what the processes of a command have left, and judge it."""
     from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
@@ -79,8 +92,18 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
         from raceshim._canary import take_out  # noqa: PLC0415
 
         processes, planted = take_out(logs, processes)
-    command_run = CommandRun(tuple(command), ended, processes, started, tuple(left), planted)
-    return judge_command(command_run, detector, suppressions, roots=(str(project_root()),))
+    starts = logs.starts("thread")
+    command_run = CommandRun(
+        tuple(command), ended, processes, started, tuple(left), canary=planted, starts=starts
+    )
+    return judge_command(
+        command_run,
+        detector,
+        suppressions,
+        policy=policy,
+        needs_threads=needs_threads,
+        roots=(str(project_root()),),
+    )
 
 
 def project_root() -> Path:
@@ -99,6 +122,15 @@ def _suppressions(settings: Settings) -> tuple[Suppression, ...]:
     return load(project_root() / SUPPRESSIONS if file is None else Path(file))
 
 
+def _policy(settings: Settings) -> Policy | None:
+    """Read which kinds of finding are only told of."""
+    if settings.tolerate is None:
+        return None
+    from raceshim._policy import read_policy  # noqa: PLC0415 - most commands have none
+
+    return read_policy(settings.tolerate)
+
+
 def _load_judges() -> None:
     for name in ("_evidence", "_gate", "_text"):
         importlib.import_module(f"raceshim.{name}")
@@ -111,7 +143,7 @@ def _fixed_addresses() -> tuple[str, ...]:
     A command cannot be run again like a test program can: it may have had effects.
     """
     try:
-        bits = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text(encoding="ascii"))
+        bits = int(_RANDOM_BITS_FILE.read_text(encoding="ascii"))
         if bits > _RANDOM_BITS:
             subprocess.run(["setarch", "-R", "true"], check=True, capture_output=True)
             return ("setarch", "-R")

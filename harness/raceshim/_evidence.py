@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raceshim._exit_record import take_record, take_start
 from raceshim._report import ParsedLog, parse_log, parse_valgrind_xml
 
 if TYPE_CHECKING:
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
     from raceshim._logs import LogFolder
 
-_MAP = re.compile(
-    r"^==(\d+)==Process memory map follows:\n(.*?)^==\1==End of process memory map\.$\n?",
-    re.MULTILINE | re.DOTALL,
-)
 #: The detectors' names for themselves.
 _DETECTORS = {
     "ThreadSanitizer": "thread",
@@ -27,16 +24,16 @@ _DETECTORS = {
     "LeakSanitizer": "leak",
     "UndefinedBehaviorSanitizer": "undefined",
 }
-#: The first one is the program, but for the runtime's own copy of its read-only data.
-_MAPPED_FILE = re.compile(r"\t(/(?!.*/tsan\.rodata\.)[^\n]*)$", re.MULTILINE)
+_NAME = re.compile("|".join(sorted(_DETECTORS, key=len, reverse=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessLog:
     """What one process left.
 
-    `program` is known when the process has ended of its own accord, `completed`, and the runtime
-    leaves a record of that (ThreadSanitizer's do).
+    `program`, its `modules` and whether it was `threaded` are known when the process has ended of
+    its own accord, `completed`, and the runtime leaves a record of that (ThreadSanitizer's do).
+    `forked` processes run what another one has started.
     """
 
     detector: str
@@ -44,10 +41,13 @@ class ProcessLog:
     program: str | None
     completed: bool
     parsed: ParsedLog
+    threaded: bool | None = None
+    modules: tuple[str, ...] = ()
+    forked: bool = False
 
 
 def read_processes(logs: LogFolder) -> tuple[ProcessLog, ...]:
-    """Read all logs of a folder."""
+    """Read all logs of a folder, in the order in which they began."""
     return tuple(_read(path) for path in logs.files())
 
 
@@ -56,19 +56,27 @@ def _read(path: Path) -> ProcessLog:
     data = path.read_bytes()
     if path.name.endswith(".xml"):
         return ProcessLog(name, int(pid), None, completed=False, parsed=parse_valgrind_xml(data))
-    text = data.decode(errors="replace")
-    record = _MAP.search(text)
-    program = None
-    if record is not None:
-        text = text[: record.start()] + text[record.end() :]
-        mapped = _MAPPED_FILE.search(record[2])
-        program = mapped[1] if mapped else None
+    record, text = take_record(data.decode(errors="replace"))
+    started, text = take_start(text)
     parsed = parse_log(text)
-    detector = "thread" if record is not None else _detector(parsed)
-    return ProcessLog(detector, int(pid), program, completed=record is not None, parsed=parsed)
+    if record is None:
+        detector = "thread" if started else _detector(parsed)
+        return ProcessLog(detector, int(pid), None, completed=False, parsed=parsed)
+    return ProcessLog(
+        "thread",
+        int(pid),
+        record.program,
+        completed=True,
+        parsed=parsed,
+        threaded=record.threaded,
+        modules=record.modules,
+        forked=record.origin != int(pid),
+    )
 
 
 def _detector(parsed: ParsedLog) -> str:
     """Tell whose log it is; a start says more than a report, which may be a guest runtime's."""
     names = [*(s.detector for s in parsed.starts), *(r.detector for r in parsed.reports)]
+    for failure in parsed.failures:
+        names += _NAME.findall(failure.text)
     return _DETECTORS.get(names[0], names[0]) if names else "unknown"

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from raceshim import __version__, _github, _json, _junit, _sarif
 from raceshim._command import project_root
 from raceshim._files import write_text
-from raceshim._result import CanaryEvidence, CommandEnd, GateResult, ProcessEvidence, stale
-from raceshim._suppress import apply
+from raceshim._result import CanaryEvidence, CommandEnd, GateResult, stale
 
 if TYPE_CHECKING:
-    from raceshim._evidence import ProcessLog
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
 
@@ -53,9 +51,10 @@ def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:
         end=end,
         detector=detector,
         findings=verdict.findings,
+        tolerated=verdict.tolerated,
         suppressed=verdict.applied.suppressed,
         stale=stale(verdict.applied),
-        processes=tuple(_evidence(process, verdict) for process in run.processes),
+        processes=verdict.processes,
         failures=verdict.failures,
         left=tuple((left.pid, left.command) for left in run.left),
         reasons=verdict.reasons,
@@ -68,26 +67,3 @@ def _canaries(verdict: CommandVerdict) -> tuple[CanaryEvidence, ...] | None:
     if canary is None:
         return None
     return tuple(CanaryEvidence(t.program, t.caught, t.cause) for t in canary.programs)
-
-
-def _evidence(process: ProcessLog, verdict: CommandVerdict) -> ProcessEvidence:
-    reports = process.parsed.reports
-    found = apply((), reports, today=verdict.applied.today, roots=(str(project_root()),)).kept
-    kinds = {finding.kind_class for finding in found}
-    reasons = tuple(failure.kind for failure in process.parsed.failures)
-    if process.parsed.failures or not process.parsed.complete:
-        state = "DIED"
-    elif "race" in kinds:
-        state = "RACE"
-    else:
-        state = "OTHER-KIND" if kinds else "PASS"
-    return ProcessEvidence(
-        program=process.program,
-        pid=process.pid,
-        state=state,
-        detector=process.detector,
-        completed=process.completed,
-        kinds=tuple(dict.fromkeys(finding.kind for finding in found)),
-        fingerprints=tuple(finding.fingerprint for finding in found),
-        reasons=reasons if process.parsed.complete else (*reasons, "the log is cut off"),
-    )

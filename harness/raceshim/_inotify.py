@@ -1,34 +1,53 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Wait until a file appears in a folder: Linux's inotify, which Python's library lacks."""
+"""Wait until a file appears in a folder: Linux's inotify, which Python's library lacks.
+
+It also counts how often files are opened: at least, since of two openings that follow each other
+before anybody looks the kernel tells once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
+import struct
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _IN_CREATE = 0x100
 _IN_MOVED_TO = 0x80
+_IN_OPEN = 0x20
+#: Told too so that the openings of two processes are not told as one.
+_IN_CLOSE = 0x10
+_EVENT = struct.Struct("=iIII")
 _BUFFER = 1 << 16
 
 
 class FolderWatch:
     """Watches one folder; what happened since the last `wait` ends the next one at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Sequence[Path] = ()) -> None:
         """Begin to watch; OSError where the system has no watch to give."""
         libc = ctypes.CDLL(None, use_errno=True)
         self._events = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
         if self._events < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
-        mask = _IN_CREATE | _IN_MOVED_TO
-        if libc.inotify_add_watch(self._events, os.fsencode(folder), mask) < 0:
-            os.close(self._events)
-            raise OSError(ctypes.get_errno(), "inotify_add_watch")
+        self._opened: dict[int, int] = {}
+        self._files: dict[Path, int] = {}
+        self._lock = threading.Lock()
+        watches = [(folder, _IN_CREATE | _IN_MOVED_TO)]
+        watches += [(file, _IN_OPEN | _IN_CLOSE) for file in files]
+        for path, mask in watches:
+            watch = libc.inotify_add_watch(self._events, os.fsencode(path), mask)
+            if watch < 0:
+                os.close(self._events)
+                raise OSError(ctypes.get_errno(), "inotify_add_watch")
+            self._files[path] = watch
         self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poll = select.poll()
         self._poll.register(self._events, select.POLLIN)
@@ -37,7 +56,24 @@ class FolderWatch:
     def wait(self) -> None:
         """Block until a file has appeared, or `wake` was called from any thread."""
         for descriptor, _ in self._poll.poll():
-            os.read(descriptor, _BUFFER)
+            if descriptor == self._wakes:
+                os.eventfd_read(self._wakes)
+        self._take()
+
+    def opened(self, file: Path) -> int:
+        """Return how often one of the files was opened so far."""
+        self._take()
+        return self._opened.get(self._files[file], 0)
+
+    def _take(self) -> None:
+        with self._lock, contextlib.suppress(BlockingIOError):
+            events = os.read(self._events, _BUFFER)
+            place = 0
+            while place < len(events):
+                watch, mask, _, size = _EVENT.unpack_from(events, place)
+                place += _EVENT.size + size
+                if mask & _IN_OPEN:
+                    self._opened[watch] = self._opened.get(watch, 0) + 1
 
     def wake(self) -> None:
         """End the wait."""

@@ -104,6 +104,9 @@ def _evidence_case(processes: list[ProcessEvidence]) -> _Case:
     unsound = [process for process in processes if not process.sound]
     if not unsound:
         return _Case(name)
+    if all(process.completed and process.state == "NO-EVIDENCE" for process in unsound):
+        # A program without threads beside others; where there are no others, the gate says so.
+        return _Case(name, "skipped", "", unsound[0].reasons[0] if unsound[0].reasons else "")
     lines = []
     for process in unsound:
         pid = f"process {process.pid}: " if process.pid is not None else ""

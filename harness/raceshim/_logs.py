@@ -10,8 +10,8 @@ open, and whoever comes later makes a new one. That takes less than the start of
 Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
 bears. And there is a file that ThreadSanitizer's runtime reads at the end of its start, as its
 suppressions: if the file's access time has changed, some process ran under it, though it may have
-ended without a word (killed, or by _exit). A file of options would prove nothing: it is read
-before the runtime finds out that its memory is taken, and dies.
+ended without a word (killed, or by _exit), and the kernel tells how often. A file of options
+would prove nothing: it is read before the runtime finds out that its memory is taken, and dies.
 """
 
 from __future__ import annotations
@@ -103,6 +103,13 @@ class LogFolder:
         option = _WITNESSES.get(name)
         return None if option is None else (option, str(self.path / name))
 
+    def starts(self, name: str) -> int:
+        """Return how often a runtime has opened its file: at least, 0 where nobody could watch."""
+        if self._watch is None:
+            return 0
+        # A start that was faster than the watch has changed the access time.
+        return max(self._watch.opened(self.path / name), name in self.started())
+
     def started(self) -> set[str]:
         """Return the runtimes that have read their file."""
         return {name for name in _WITNESSES if (self.path / name).stat().st_atime_ns != _UNREAD}
@@ -135,7 +142,7 @@ class LogFolder:
         from raceshim._inotify import FolderWatch  # noqa: PLC0415 - ctypes, while the command starts
 
         with contextlib.suppress(OSError):
-            self._watch = FolderWatch(self._new)
+            self._watch = FolderWatch(self._new, [self.path / name for name in _WITNESSES])
         # `__exit__` sets the flag, then looks for a watch to wake: one of the two sees the other.
         while not self._stop.is_set():
             self._sweep()

@@ -133,8 +133,8 @@ OPTIONS = {
             str,
             "exit",
             "how a clean process proves that the detector ran: exit = a record when it ends, "
-            "quiet and cheap; start = a line when it starts, which also covers processes that "
-            "are killed, but ThreadSanitizer then prints three lines to each one's stderr",
+            "also a clean one; start = a line when it starts too, so a process without an end "
+            "(killed, or ended by _exit) makes the verdict inconclusive",
             choices=("exit", "start"),
         ),
         Option(
@@ -151,6 +151,14 @@ OPTIONS = {
             "findings that somebody has answered for; a .toml file is ours, any other one is in "
             "ThreadSanitizer's format (raceshim-suppressions.toml in the project's folder)",
             metavar="FILE",
+        ),
+        Option(
+            "tolerate",
+            str,
+            None,
+            "kinds of finding that are told but do not shut the gate, with commas between: "
+            "thread-leak,lock-order-inversion; other is every kind that is not a race",
+            metavar="KINDS",
         ),
         Option("json", str, None, "write the result to FILE as JSON (- is stdout)", metavar="FILE"),
         Option("sarif", str, None, "write the findings to FILE as SARIF 2.1.0", metavar="FILE"),
@@ -171,7 +179,10 @@ OPTIONS = {
 #: Which command takes which options.
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector", "cover"),
-    "run": ("detector", "timeout", "wait", "evidence", "canary", "suppressions", "json"),
+    "run": (
+        *("detector", "timeout", "wait", "evidence", "canary", "suppressions"),
+        *("tolerate", "json"),
+    ),
     "gate": tuple(OPTIONS),
 }
 
@@ -189,6 +200,7 @@ class Settings:
     evidence: str
     canary: bool
     suppressions: str | None
+    tolerate: str | None
     json: str | None
     sarif: str | None
     junit: str | None

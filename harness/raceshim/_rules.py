@@ -45,6 +45,11 @@ def rule_for(kind: str) -> Rule:
     )
 
 
+def known_rules() -> tuple[Rule, ...]:
+    """Return the rules that are described here."""
+    return tuple(rule for _, rule in _TABLE)
+
+
 def _mutex(identity: str, short: str, meaning: str, cwe: int = 667) -> Rule:
     return Rule(
         identity,

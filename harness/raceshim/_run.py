@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError
+from raceshim._exit_record import START_OPTION
 from raceshim._logs import RUNTIMES, LogFolder
 from raceshim._report_frames import MACHINE_STACK_FORMAT
 
@@ -87,12 +88,13 @@ def environment(
     merged = {key: value for key, value in base.items() if key != CANARY_CLAIMS}
     for variable, name in RUNTIMES.items():
         # ThreadSanitizer, which reads UBSAN_OPTIONS too, writes to stderr before it knows its log.
-        quiet = evidence == "exit" and variable in ("TSAN_OPTIONS", "UBSAN_OPTIONS")
+        quiet = variable in ("TSAN_OPTIONS", "UBSAN_OPTIONS")
         forced = [
             f"log_path={_quoted(logs.log_path)}",
             f"stack_trace_format={_quoted(MACHINE_STACK_FORMAT)}",
             "" if quiet else "verbosity=1",
             _EXIT_RECORD.get(variable, ""),
+            START_OPTION if evidence == "start" and variable == "TSAN_OPTIONS" else "",
         ]
         # A default like the others: who has suppressions of his own needs them more than a witness.
         witness = logs.witness(name)

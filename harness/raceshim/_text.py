@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from raceshim._gate import CommandVerdict, accesses
 from raceshim._report import Stack, render_report
 from raceshim._run import describe_status
+from raceshim._states import without_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +34,14 @@ def command_text(verdict: CommandVerdict, *, colour: bool) -> str:
     headline = _headline(verdict)
     if colour:
         headline = f"\x1b[{_COLOURS[verdict.verdict]}m{headline}\x1b[0m"
-    parts += [headline, f"  processes seen: {_evidence(verdict)}"]
+    parts += [headline, f"  processes seen: {_evidence(verdict)}{_states(verdict)}"]
     if verdict.run.canary is not None:
         parts.append(f"  {verdict.run.canary.text()}")
     parts += [f"  {reason}" for reason in verdict.reasons]
+    parts += [
+        f"  tolerated: {finding.title}, {finding.fingerprint}, {_many(finding.count, 'report')}"
+        for finding in verdict.tolerated
+    ]
     parts += [
         f"  suppressed: {item.finding.title}, {item.finding.fingerprint} "
         f"({item.by.where}: {item.by.reason})"
@@ -112,7 +117,19 @@ def _evidence(verdict: CommandVerdict) -> str:
     ran = Counter(process.detector for process in verdict.run.processes)
     if not ran and verdict.run.started:
         return f"some under {', '.join(sorted(verdict.run.started))}, none with a record"
-    return ", ".join(f"{count} under {name}" for name, count in sorted(ran.items())) or "none"
+    told = [f"{count} under {name}" for name, count in sorted(ran.items())]
+    ended = without_record(verdict.run.processes, verdict.run.starts)
+    if ended:
+        told.append(f"{ended} without a record of its end")
+    return ", ".join(told) or "none"
+
+
+def _states(verdict: CommandVerdict) -> str:
+    """Count the states, where there is one that goes without saying."""
+    states = Counter(process.state for process in verdict.processes if process.pid is not None)
+    if not set(states) - {"PASS"}:
+        return ""
+    return f" ({', '.join(f'{count} {state}' for state, count in sorted(states.items()))})"
 
 
 def _many(count: int, what: str) -> str:
