@@ -65,6 +65,7 @@ class LogFolder:
         self._count = 0
         self._stop = threading.Event()
         self._watch: FolderWatch | None = None
+        self._early: set[str] = set()
         self._collector = threading.Thread(target=self._collect, name="raceshim-logs", daemon=True)
         for name in _WITNESSES:
             self._make_witness(name)
@@ -107,8 +108,7 @@ class LogFolder:
         """Return how often a runtime has opened its file: at least, 0 where nobody could watch."""
         if self._watch is None:
             return 0
-        # A start that was faster than the watch has changed the access time.
-        return max(self._watch.opened(self.path / name), name in self.started())
+        return self._watch.opened(self.path / name) + (name in self._early)
 
     def started(self) -> set[str]:
         """Return the runtimes that have read their file."""
@@ -142,7 +142,10 @@ class LogFolder:
         from raceshim._inotify import FolderWatch  # noqa: PLC0415 - ctypes, while the command starts
 
         with contextlib.suppress(OSError):
-            self._watch = FolderWatch(self._new, [self.path / name for name in _WITNESSES])
+            watch = FolderWatch(self._new, [self.path / name for name in _WITNESSES])
+            # Who was faster than the watch has read a file, and the watch knows nothing of it.
+            self._early = {name for name in self.started() if not watch.opened(self.path / name)}
+            self._watch = watch
         # `__exit__` sets the flag, then looks for a watch to wake: one of the two sees the other.
         while not self._stop.is_set():
             self._sweep()
