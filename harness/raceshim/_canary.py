@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 LIBRARY = "libraceshim-canary.so"
 _FIELDS = 6
+_NOT_PLANTED = (
+    "it was not planted; LD_PRELOAD was changed, or is ignored (a static or privileged program, "
+    f"another root folder), or {CANARY_CLAIMS} was"
+)
+_STRANGER = (
+    "it ran without the gate's environment (env -i, sudo, a cleaning build system): keep the "
+    f"variables that end in SAN_OPTIONS, LD_PRELOAD and {CANARY_CLAIMS}"
+)
 #: What the child says when it could not start its threads.
 _NO_THREADS = 9
 
@@ -121,9 +129,12 @@ def is_canary(report: Report) -> bool:
 
 
 def take_out(
-    logs: LogFolder, processes: Iterable[ProcessLog]
+    logs: LogFolder, processes: Iterable[ProcessLog], unwatched: Iterable[str] = ()
 ) -> tuple[tuple[ProcessLog, ...], Canary]:
-    """Part the canary's children from the processes of the command, and tell what was caught."""
+    """Part the canary's children from the processes of the command, and tell what was caught.
+
+    `unwatched` are programs that were seen without the gate's environment.
+    """
     claims = read_claims(logs)
     broken = {claim.child for claim in claims if claim.status}
     left: list[ProcessLog] = []
@@ -137,7 +148,7 @@ def take_out(
         elif reports and found:
             left.append(replace(process, parsed=replace(process.parsed, reports=reports)))
         # The rest is the canary's own child: its claim tells what became of it.
-    return tuple(left), _canary(claims, caught, left, logs)
+    return tuple(left), _canary(claims, caught, left, unwatched, logs)
 
 
 def read_claims(logs: LogFolder) -> tuple[Claim, ...]:
@@ -147,7 +158,11 @@ def read_claims(logs: LogFolder) -> tuple[Claim, ...]:
 
 
 def _canary(
-    claims: Sequence[Claim], caught: Counter[int], processes: Sequence[ProcessLog], logs: LogFolder
+    claims: Sequence[Claim],
+    caught: Counter[int],
+    processes: Iterable[ProcessLog],
+    unwatched: Iterable[str],
+    logs: LogFolder,
 ) -> Canary:
     causes: dict[str, str] = {}
     for claim in claims:
@@ -158,11 +173,9 @@ def _canary(
             causes[claim.program] = _cause(claim, logs)
     for process in processes:
         if process.detector == "thread" and process.program is not None:
-            causes.setdefault(
-                process.program,
-                "it was not planted; LD_PRELOAD was changed, or is ignored (a static or privileged "
-                f"program, another root folder), or {CANARY_CLAIMS} was",
-            )
+            causes.setdefault(process.program, _NOT_PLANTED)
+    for program in unwatched:  # some process of it, though another one may be well
+        causes[program] = causes.get(program) or _STRANGER
     return Canary(tuple(Tried(name, not cause, cause) for name, cause in sorted(causes.items())))
 
 

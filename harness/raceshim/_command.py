@@ -7,6 +7,7 @@ needed to start the command is imported before, and the rest while it runs.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from raceshim._policy import Policy
     from raceshim._run import Ended, LeftBehind
     from raceshim._suppress import Suppression
+    from raceshim._unwatched import Unwatched
 
 #: What is looked for in the project's folder; `_suppress.FILE_NAME`, without its import.
 SUPPRESSIONS = "raceshim-suppressions.toml"
@@ -45,17 +47,21 @@ def gate_command(
     with LogFolder() as logs:
         ended = None
         left: list[LeftBehind] = []
+        unwatched: Unwatched | None = None
         if command:
             # What is suppressed or tolerated is no failure of the command either.
             options = "exitcode=0" if suppressions or policy else ""
             environ = environment(logs, os.environ, evidence=settings.evidence, options=options)
             if settings.canary:
                 from raceshim._canary import plant  # noqa: PLC0415 - most commands have none
+                from raceshim._unwatched import Unwatched  # noqa: PLC0415
 
                 environ = plant(logs, environ)
+                unwatched = Unwatched(logs)
             line = [*_fixed_addresses(), *command]
-            ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
-            left = left_behind(logs, settings.wait)
+            with unwatched or contextlib.nullcontext():
+                ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
+                left = left_behind(logs, settings.wait)
         return judge_logs(
             logs,
             command,
@@ -65,7 +71,7 @@ def gate_command(
             suppressions,
             policy=policy,
             needs_threads=detector == "thread",
-            canary=settings.canary,
+            canary=unwatched,
         )
 
 
@@ -77,7 +83,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     detector: str | None,
     suppressions: Sequence[Suppression] = (),
     *,
-    canary: bool = False,
+    canary: Unwatched | None = None,
     policy: Policy | None = None,
     needs_threads: bool = False,
 ) -> CommandVerdict:
@@ -88,10 +94,10 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     processes = read_processes(logs)
     started = frozenset(logs.started())
     planted = None
-    if canary:
+    if canary is not None:
         from raceshim._canary import take_out  # noqa: PLC0415
 
-        processes, planted = take_out(logs, processes)
+        processes, planted = take_out(logs, processes, canary.programs)
     starts = logs.starts("thread")
     command_run = CommandRun(
         tuple(command), ended, processes, started, tuple(left), canary=planted, starts=starts

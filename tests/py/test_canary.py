@@ -120,6 +120,27 @@ def test_a_dropped_preload_is_told(
 
 
 @ALL
+def test_a_program_with_a_wiped_environment_is_told(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    program = programs("plain", compiler=compiler)
+    # It sleeps for a second, which is long enough to be seen.
+    sleeper = programs("leak_thread", race=True, compiler=compiler)
+    line = f"{program}; env -i {sleeper} 2>/dev/null; true"
+    raceshim("gate", "--", "sh", "-c", line, status=0)
+    result = gated(raceshim, tmp_path, line, status=4)
+    assert caught(result) == {program.name: True, sleeper.name: False}
+    (reason,) = result["reasons"]
+    assert "without the gate's environment" in reason
+    # Nor does another process of the same program, that was well, stand for it.
+    line = f"{sleeper} >/dev/null; env -i {sleeper} 2>/dev/null; true"
+    result = gated(raceshim, tmp_path, line, status=1)
+    assert caught(result) == {sleeper.name: False}
+    bare = programs("leak_thread", race=True, compiler=compiler, detector="none")
+    gated(raceshim, tmp_path, f"{program}; env -i {bare}", status=0)
+
+
+@ALL
 @pytest.mark.parametrize("body", ["child", "again", "underscore_exit", "echo"])
 def test_programs_that_fork_exec_and_vanish(
     raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str, body: str
