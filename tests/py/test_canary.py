@@ -153,6 +153,20 @@ def test_programs_that_fork_exec_and_vanish(
     assert caught(result) == {racy.name: True}
 
 
+@ALL
+def test_the_threads_of_a_canary_are_no_evidence_for_the_program(
+    raceshim: Raceshim, tmp_path: Path, compiler: str
+) -> None:
+    text, program = tmp_path / "single.c", tmp_path / "single"
+    text.write_text("int main(void) { return 0; }\n")
+    raceshim("cc", "--compiler", compiler, text, "-o", program)
+    assert "no process ever created a thread" in raceshim("gate", "--", program, status=4).stdout
+    result = gated(raceshim, tmp_path, f"{program}; {program}", status=4)
+    assert caught(result) == {"single": True}
+    (reason,) = result["reasons"]
+    assert "no process ever created a thread" in reason
+
+
 def test_a_build_with_many_processes(
     raceshim: Raceshim, programs: Programs, tmp_path: Path
 ) -> None:
