@@ -33,11 +33,10 @@ _CONSTRUCTORS = (b"tsan.module_ctor", b"_sub_I_00099_")
 #: What only instrumented code refers to.
 _CALLS = (b"__tsan_func_entry", b"__tsan_read", b"__tsan_write", b"__tsan_unaligned_")
 #: The names under which a runtime is found in a file: a symbol that it exports, a library's name,
-#: and, where everything was stripped, its name for itself.
+#: and, where everything was stripped, an option that it reads.
 _RUNTIMES = (
     *(b"__tsan_init", b"__asan_init", b"__msan_init", b"__hwasan_init", b"__ubsan_handle_"),
-    *(b"libtsan.so", b"libasan.so", b"libubsan.so", b"libclang_rt."),
-    *(b"ThreadSanitizer", b"AddressSanitizer", b"MemorySanitizer"),
+    *(b"libtsan.so", b"libasan.so", b"libubsan.so", b"libclang_rt.", b"stack_trace_format"),
 )
 _THREAD_RUNTIMES = (b"__tsan_init", b"libtsan.so", b"libclang_rt.tsan")
 _SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/opt/")

@@ -82,9 +82,11 @@ def own_program(command: Sequence[str], detector: str | None) -> ProcessEvidence
         pass
     elif known.kind == "script":
         reason = f"{path} is a script: what it ran must be built with -fsanitize={wanted}"
+    elif is_system(path):
+        reason = f"{path} is the system's: what it ran must be built with -fsanitize={wanted}"
     elif known.kind == "program" and known.runtime:
         reason = f"{path} has a detector's runtime, which {_why_not_started(known.base)}"
-    elif known.kind == "program" and not is_system(path):
+    elif known.kind == "program":
         state, reason = "NOT-INSTRUMENTED", f"{path} has no detector: {_BUILD.format(wanted)}"
     return ProcessEvidence(
         program=path,
@@ -115,7 +117,8 @@ def _successor(process: ProcessLog, later: Iterable[ProcessLog]) -> bool:
 
 def _evidence(process: ProcessLog, findings: Sequence[Finding], replaced: bool) -> ProcessEvidence:
     kinds = {finding.kind_class for finding in findings}
-    state, reasons = "PASS", _death(process, replaced)
+    crash = next((finding.kind for finding in findings if finding.kind_class == "died"), None)
+    state, reasons = "PASS", _death(process, crash, replaced=replaced)
     if reasons:
         state = "DIED"
     elif process.detector == "thread" and lacks_instrumentation(process.modules):
@@ -139,8 +142,10 @@ def _evidence(process: ProcessLog, findings: Sequence[Finding], replaced: bool) 
     )
 
 
-def _death(process: ProcessLog, replaced: bool) -> tuple[str, ...]:
+def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[str, ...]:
     reasons = [_broken_down(failure.kind) for failure in process.parsed.failures]
+    if crash is not None:
+        reasons.append(f"it crashed: {crash}")
     if not process.parsed.complete:
         reasons.append("its log is cut off or damaged")
     elif process.detector == "thread" and not (process.completed or replaced or reasons):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMPILERS = ("clang-19", "clang-14", "gcc-12")
 
 HEAD = """\
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 NOINLINE void *bump_in_thread(void *arg) { LOCK; shared++; UNLOCK; return arg; }
 NOINLINE void bump_in_main(void) { LOCK; shared++; UNLOCK; }
 NOINLINE void *first(void *arg) { bump_in_thread(arg); pass_turn(); return arg; }
+NOINLINE void *held(void *arg) { char byte; while (read(*(int *)arg, &byte, 1) > 0); return arg; }
 NOINLINE void two_threads(void)
 {
     pthread_t thread;
@@ -99,6 +101,30 @@ BODIES = {
         pthread_t thread;
         pthread_create(&thread, 0, bump_in_thread, 0);
         sleep(1);
+        return 0;""",
+    "forked_thread": """\
+        int hold[2];
+        pthread_t thread;
+        if (pipe(hold)) return 1;
+        pthread_create(&thread, 0, held, &hold[0]);
+        pid_t pid = fork();
+        if (pid == 0) {
+            if (argc > 1) two_threads(); /* ThreadSanitizer ends the child here */
+            exit(0);
+        }
+        waitpid(pid, 0, 0);
+        close(hold[1]);
+        pthread_join(thread, 0);
+        return 0;""",
+    "threadless": "shared = argc; if (argc > 1) two_threads(); return 0;",
+    "first_time": """\
+        pthread_t thread;
+        if (access(argv[1], F_OK)) {
+            close(creat(argv[1], 0600));
+            two_threads();
+        }
+        pthread_create(&thread, 0, bump_in_thread, 0);
+        pthread_join(thread, 0);
         return 0;""",
     "heap": """\
         char *block = malloc(8);
@@ -169,14 +195,21 @@ class Programs:
         race: bool = False,
         compiler: str = "clang-19",
         detector: str = "thread",
+        link_only: bool = False,
     ) -> Path:
-        """Return the executable."""
+        """Return the executable; with `link_only` the detector is not told to the compiler."""
         name = f"{body}-{'race' if race else 'norace'}-{compiler}-{detector}"
+        name += "-linked" if link_only else ""
         binary = self.folder / name
         if not binary.exists():
             text = self.folder / f"{name}.c"
             text.write_text(source(body, race=race))
             options = ("--compiler", compiler, "--detector", detector)
+            if link_only:
+                bare = text.with_suffix(".o")
+                none = ("--compiler", compiler, "--detector", "none")
+                self.raceshim("cc", *none, "-O1", "-pthread", "-c", text, "-o", bare)
+                text = bare
             self.raceshim("cc", *options, "-O1", "-pthread", text, "-o", binary)
         return binary
 
