@@ -61,6 +61,13 @@ foreach(name_component "raceshim-annotations annotations" "raceshim shim")
   )
 endforeach()
 
+# What the user's own compiler compiles into every link unit.
+install(
+  DIRECTORY ${PROJECT_SOURCE_DIR}/shim/share/
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/raceshim
+  COMPONENT shim
+)
+
 # Sources, which add_subdirectory() takes like a checkout.
 install(
   FILES ${PROJECT_SOURCE_DIR}/CMakeLists.txt

@@ -30,8 +30,11 @@ extern "C" {
  * Errors of libraceshim's own. Every function returns 0, one of these (negative), or a positive
  * errno constant; errno itself carries no news. rsh_strerror() says what to do about each.
  */
-#define RSH_ENOWRITER   (-1) /* there is no writer, or its write function is NULL */
-#define RSH_EMISALIGNED (-2) /* an address cannot be read or written atomically */
+#define RSH_ENOWRITER    (-1) /* there is no writer, or its write function is NULL */
+#define RSH_EMISALIGNED  (-2) /* an address cannot be read or written atomically */
+#define RSH_ENOTCOVERED  (-3) /* nothing in the program counts */
+#define RSH_ECOVERMODE   (-4) /* the call needs counters of another mode */
+#define RSH_ECOVERLAYOUT (-5) /* counters are not where the compiler's records say */
 
 /**
  * rsh_version - version of the library that is linked

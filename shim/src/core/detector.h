@@ -35,6 +35,10 @@ void *rshi_asan_region_is_poisoned(const void *p, size_t n) RSHI_HOOK(__asan_reg
 void rshi_asan_report_error(void *pc, void *bp, void *sp, void *p, int is_write, size_t n)
         RSHI_HOOK(__asan_report_error);
 
+/* Called before the runtime ends the process by itself; there is one for the whole process. */
+void rshi_sanitizer_set_death_callback(void (*callback)(void))
+        RSHI_HOOK(__sanitizer_set_death_callback);
+
 /* On whose behalf a public function touches memory, in the detectors' terms. */
 struct rshi_caller {
 	const void *self; /* a pc inside the public function */

@@ -28,6 +28,15 @@ const char *rsh_strerror(int err)
 		return "misaligned address: what is read or written atomically has to be aligned "
 		       "to "
 		       "its size";
+	case RSH_ENOTCOVERED:
+		return "program not built with coverage: build it with raceshim cc "
+		       "--cover=atomic, or register counters with rsh_cover_register";
+	case RSH_ECOVERMODE:
+		return "coverage counters of mode count can be read and cleared at once by nobody: "
+		       "build with raceshim cc --cover=atomic";
+	case RSH_ECOVERLAYOUT:
+		return "coverage counters are not where the compiler's records say: compile and "
+		       "link everything with one clang, and the registration with the same";
 	case EINVAL:
 		return "invalid argument: see the function's contract in its header for the values "
 		       "it takes";

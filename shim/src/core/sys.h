@@ -25,6 +25,10 @@ struct rshi_sigaction {
 /* Install @act, if not NULL, and store what was there before at @old, if not NULL. */
 int rshi_sigaction_sig(int signo, const struct rshi_sigaction *act, struct rshi_sigaction *old);
 
+/* Block more signals (bit signo - 1) in this thread, the mask so far to @old; set the mask. */
+int rshi_sigblock_sig(uint64_t more, uint64_t *old);
+int rshi_sigmask_sig(uint64_t mask);
+
 int rshi_getpid_sig(void);
 int rshi_gettid_sig(void);
 
@@ -53,5 +57,8 @@ int rshi_futex_wake_sig(const uint32_t *word, int n, int *woken);
 /* Anonymous private memory, zeroed; the detector is not told that it is new. */
 int rshi_mmap_sig(size_t size, void **p);
 int rshi_munmap_sig(void *p, size_t size);
+
+/* Any system call of at most five arguments, with the kernel's result: negative is -errno. */
+long rshi_call_sig(long number, long a, long b, long c, long d, long e);
 
 #endif /* RSH_CORE_SYS_H */

@@ -40,6 +40,23 @@ static inline void split(uint64_t ns, struct __kernel_timespec *t)
 	t->tv_nsec = (long long)(ns % NS_PER_S);
 }
 
+long rshi_call_sig(long number, long a, long b, long c, long d, long e)
+{
+	return rshi_syscall(number, a, b, c, d, e, 0);
+}
+
+int rshi_sigblock_sig(uint64_t more, uint64_t *old)
+{
+	return error_of(rshi_syscall(__NR_rt_sigprocmask, SIG_BLOCK, (long)&more, (long)old,
+	                             sizeof(more), 0, 0));
+}
+
+int rshi_sigmask_sig(uint64_t mask)
+{
+	return error_of(
+	        rshi_syscall(__NR_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0));
+}
+
 int rshi_sigaction_sig(int signo, const struct rshi_sigaction *act, struct rshi_sigaction *old)
 {
 	struct kernel_sigaction in, out;
