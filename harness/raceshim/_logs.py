@@ -135,6 +135,7 @@ class LogFolder:
     def _make_witness(self, name: str) -> None:
         path = self.path / name
         path.write_text("\n", encoding="utf-8")  # an empty one is not read at all
+        path.chmod(0o644)  # whatever the umask: another user's runtime dies if it cannot read it
         # Even with `relatime` an access is recorded when the last one is before the last change.
         os.utime(path, ns=(_UNREAD, path.stat().st_mtime_ns))
 

@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from raceshim._logs import LogFolder
 
 _INTERVAL = 0.01
+#: How much longer than it has looked: many processes may not cost more than 5 % of a processor.
+_REST = 20
 #: More than anybody's own memory, and less than the shadow of any detector on 64 bits.
 _SHADOW = 1 << 40
 _LIBRARY = re.compile(rb"/lib(clang_rt\.)?tsan[^/]*\.so")
@@ -56,10 +59,13 @@ class Unwatched:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._stop.wait(_INTERVAL):
+        pause = _INTERVAL
+        while not self._stop.wait(pause):
+            begun = time.monotonic()
             for pid in _descendants(os.getpid()):
                 with contextlib.suppress(OSError, ValueError):
                     self._look_at(pid)
+            pause = max(_INTERVAL, _REST * (time.monotonic() - begun))
 
     def _look_at(self, pid: int) -> None:
         pages = int(_read(f"/proc/{pid}/statm").split()[0])

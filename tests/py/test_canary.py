@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +228,23 @@ def test_user_preloads_and_other_detectors_go_on(
     assert done.stderr.count("own\n") >= 3
     # gcc's AddressSanitizer puts up with the canary even if nobody has asked it to.
     raceshim("gate", "--canary", "--", "sh", "-c", f"{address} && {program}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("compiler", ["clang-19", "gcc-12"])
+def test_a_program_that_another_user_runs_is_tried(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    with tempfile.TemporaryDirectory() as public:  # pytest's folder is closed to others
+        Path(public).chmod(0o755)
+        program = shutil.copy(programs("plain", compiler=compiler), f"{public}/plain")
+        other = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+        before = os.umask(0o077)
+        try:
+            result = gated(raceshim, tmp_path, f"cd / && {other} {program}", status=0)
+        finally:
+            os.umask(before)
+        assert caught(result) == {"plain": True}
 
 
 def test_run_plants_it_too(raceshim: Raceshim, programs: Programs) -> None:
