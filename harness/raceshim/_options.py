@@ -133,8 +133,8 @@ OPTIONS = {
             str,
             "exit",
             "how a clean process proves that the detector ran: exit = a record when it ends, "
-            "also a clean one; start = a line when it starts too, so a process without an end "
-            "(killed, or ended by _exit) makes the verdict inconclusive",
+            "also a clean one; start = a line when it starts too, so a process that is "
+            "killed makes the verdict inconclusive",
             choices=("exit", "start"),
         ),
         Option(
