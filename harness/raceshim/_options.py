@@ -145,6 +145,14 @@ OPTIONS = {
             "the verdict is inconclusive",
         ),
         Option(
+            "output",
+            str,
+            "scan",
+            "scan = search what the command writes for reports of processes whose options "
+            "something has overwritten (a terminal only if asked); leave = give it our own streams",
+            choices=("scan", "leave"),
+        ),
+        Option(
             "suppressions",
             str,
             None,
@@ -180,7 +188,7 @@ OPTIONS = {
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector", "cover"),
     "run": (
-        *("detector", "timeout", "wait", "evidence", "canary", "suppressions"),
+        *("detector", "timeout", "wait", "evidence", "canary", "output", "suppressions"),
         *("tolerate", "json"),
     ),
     "gate": tuple(OPTIONS),
@@ -199,6 +207,7 @@ class Settings:
     wait: float
     evidence: str
     canary: bool
+    output: str
     suppressions: str | None
     tolerate: str | None
     json: str | None

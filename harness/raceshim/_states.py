@@ -146,7 +146,13 @@ def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[s
     reasons = [_broken_down(failure.kind) for failure in process.parsed.failures]
     if crash is not None:
         reasons.append(f"it crashed: {crash}")
-    if not process.parsed.complete:
+    if process.printed:
+        reasons.append(
+            "its reports were printed: its log is elsewhere, and so is what else it said"
+        )
+        if not process.parsed.complete:
+            reasons.append("what it printed is cut off or damaged")
+    elif not process.parsed.complete:
         reasons.append("its log is cut off or damaged")
     elif process.detector == "thread" and not (process.completed or replaced or reasons):
         reasons.append("it left no record of its end: it was killed, or closed the log")
