@@ -68,7 +68,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_carries_exactly_what_users_need(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    package = {f"raceshim/{p.name}" for p in ROOT.glob("harness/raceshim/*.py")}
+    harness = ROOT / "harness"
+    package = {str(p.relative_to(harness)) for p in harness.glob("raceshim/**/*.py")}
     headers = {
         f"raceshim/_sdk/include/raceshim/{p.name}"
         for folder in ("annotations", "shim")
@@ -87,7 +88,9 @@ def test_wheel_carries_exactly_what_users_need(wheel: Path) -> None:
     ):
         assert f"raceshim/_sdk/{wanted}" in sdk
     sources = {n.rsplit("/", 1)[1] for n in sdk if n.endswith(".c")}
-    assert sources == {p.name for p in ROOT.glob("shim/src/**/*.c")}
+    assert sources == {
+        p.name for kind in ("src", "share") for p in ROOT.glob(f"shim/{kind}/**/*.c")
+    }
     rest = {
         n for n in names - package - sdk if ".dist-info/" not in n and not n.endswith("py.typed")
     }
