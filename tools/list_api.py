@@ -57,7 +57,9 @@ def struct_lines(header: Path, name: str) -> Iterator[str]:
     """Yield a struct's size and each of its fields with the offset."""
     # clang lays out what is used, and prints the layout then.
     source = f'#include "{header}"\n_Static_assert(sizeof(struct {name}), "");\n'
-    layout = clang(source, "-Xclang", "-fdump-record-layouts")
+    layouts = clang(source, "-Xclang", "-fdump-record-layouts").split("*** Dumping")
+    # Structs that stand in the header are laid out too if they are used there.
+    layout = next((text for text in layouts if f" 0 | struct {name}\n" in text), "")
     size = re.search(r"sizeof=(\d+)", layout)
     if size is None:
         raise SystemExit(f"list_api: clang printed no layout of struct {name}")

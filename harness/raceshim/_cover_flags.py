@@ -145,7 +145,9 @@ def _gcc(wish: Wish) -> list[str]:
     # Plain increments are seen by the detector: under it, and only there, count is atomic too.
     update = "atomic" if wish.mode == "atomic" or wish.thread else "single"
     _refuse_update(wish, update)
-    return ["--coverage", f"-fprofile-info-section={GCOV_SECTION}", f"-fprofile-update={update}"]
+    # Not --coverage, which `-fno-profile-arcs` for a file that is not to be counted does not undo.
+    arcs = ["-fprofile-arcs", "-ftest-coverage"]
+    return [*arcs, f"-fprofile-info-section={GCOV_SECTION}", f"-fprofile-update={update}"]
 
 
 def _clang(wish: Wish) -> list[str]:

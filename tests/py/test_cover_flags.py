@@ -100,7 +100,7 @@ def test_file_can_be_left_out() -> None:
 def test_gcc_counts_atomically_under_the_detector(mode: str, detector: str, update: str) -> None:
     added = flags(mode, "gcc-12", detector=detector)
     assert f"-fprofile-update={update}" in added
-    assert "--coverage -fprofile-info-section=" in added
+    assert "-fprofile-arcs -ftest-coverage -fprofile-info-section=" in added
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def sizes(identity: Identity) -> tuple[int, int]:
         case Registered():
             return len(identity.points), 1
         case Gcov():
-            return len(identity.files), 0
+            return 0, len(identity.files)
 
 
 def is_live(record: Record) -> bool:
