@@ -9,8 +9,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raceshim import _prefix
+from raceshim import _cover_registrar, _prefix
 from raceshim._compilers import VALGRIND_TOOLS, Compiler
+from raceshim._cover_flags import Wish
 from raceshim._errors import BuildError, UsageError
 from raceshim._programs import CONTROL, Program
 
@@ -38,10 +39,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A case with its executable."""
+    """A case with its executable, and the folder for its coverage if it has any."""
 
     case: Case
     binary: Path
+    cover_dir: Path | None = None
 
 
 def detector_flags(detector: str) -> list[str]:
@@ -52,12 +54,24 @@ def detector_flags(detector: str) -> list[str]:
     return [] if detector == "none" else [f"-fsanitize={detector}"]
 
 
+def can_be_covered(program: Program, compiler: Compiler, mode: str) -> bool:
+    """Whether there is such a build: not of a program about coverage, nor without the engine."""
+    own = program.words("cflags", compiler) + program.words("control-cflags", compiler)
+    if any(flag.startswith(("-fprofile", "-fcoverage", "--coverage")) for flag in own):
+        return False
+    return compiler.family == "clang" or mode in ("count", "atomic")
+
+
 class Builder:
     """Builds into a folder; objects that programs share are compiled once."""
 
-    def __init__(self, folder: Path, level: str = "-O1") -> None:
-        """Use a folder; `level` is the optimisation for programs that ask for none."""
+    def __init__(self, folder: Path, level: str = "-O1", cover: str = "none") -> None:
+        """Use a folder; `level` is the optimisation for programs that ask for none.
+
+        `cover` is the mode of coverage that all gets that is instrumented.
+        """
         self.folder = folder.resolve()
+        self.cover = cover
         self._level = level
         self._lock = threading.Lock()
         self._objects: dict[tuple[str, ...], Path] = {}
@@ -77,9 +91,12 @@ class Builder:
         flags += [*detector_flags(program.detector), *program.words("cflags", compiler)]
         if case.variant == CONTROL:
             flags += program.words("control-cflags", compiler)
+        covered, in_library, in_program = self._coverage(compiler, program.detector, flags)
+        flags += covered
         for source in program.files("helper-so", compiler):
             library = folder / f"lib{source.stem}.so"
-            compile_c(compiler, [*flags, "-fPIC", "-shared", source, "-o", library], folder)
+            shared: list[str | Path] = ["-fPIC", "-shared", source, "-o", library, *in_library]
+            compile_c(compiler, [*flags, *shared], folder)
         objects = [
             self._object(compiler, [*plain, "-fno-sanitize=all", "-fPIC"], source)
             for source in program.files("uninstrumented", compiler)
@@ -87,17 +104,23 @@ class Builder:
         binary = folder / program.path.stem
         sources: list[str | Path] = [program.path.resolve(), *program.files("helper", compiler)]
         rest = [f"-L{folder}", "-Wl,-rpath,$ORIGIN", *program.words("libs", compiler)]
-        line: list[str | Path] = [
-            *flags,
-            *sources,
-            *objects,
-            "-o",
-            binary,
-            _prefix.archive(),
-            *rest,
-        ]
-        compile_c(compiler, line, folder)
-        return Built(case, binary)
+        end: list[str | Path] = ["-o", binary, *in_program, _prefix.archive(), *rest]
+        compile_c(compiler, [*flags, *sources, *objects, *end], folder)
+        if self.cover == "none":
+            return Built(case, binary)
+        (folder / "cover").mkdir(exist_ok=True)
+        return Built(case, binary, folder / "cover")
+
+    def _coverage(
+        self, compiler: Compiler, detector: str, flags: list[str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Return what all, what a shared library and what the program itself gets."""
+        if self.cover == "none":
+            return [], [], []
+        sanitizer = "none" if detector in VALGRIND_TOOLS else detector
+        wish = Wish(compiler, self.cover, sanitizer, flags)
+        library = [*_cover_registrar.link(wish, flags, shared=True), _prefix.archive()]
+        return wish.compiler_flags(), library, _cover_registrar.link(wish, flags, shared=False)
 
     def _object(self, compiler: Compiler, flags: list[str], source: Path) -> Path:
         source = source.resolve()

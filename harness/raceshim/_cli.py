@@ -128,8 +128,7 @@ def _dispatch(words: list[str]) -> int:
             any_detector="detector" not in settings.told,
         )
     if command is not None:
-        if parsed.paths:
-            raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
+        _check_command(parsed)
         return _judge_command(command, settings, any_detector=False)
     if not parsed.paths:
         raise UsageError("nothing to gate: name a folder of programs, or -- and a command")
@@ -139,6 +138,16 @@ def _dispatch(words: list[str]) -> int:
             "them that must be reported, so leave it out"
         )
     return _judge_programs(parsed.paths, settings)
+
+
+def _check_command(parsed: argparse.Namespace) -> None:
+    if parsed.paths:
+        raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
+    if parsed.cover is not None:
+        raise UsageError(
+            "--cover says how gate builds the programs of a folder; a command has its own "
+            "build: `raceshim cc --cover=MODE`, or RACESHIM_COVER=MODE for it"
+        )
 
 
 def _value(name: str, text: str | None) -> Value:

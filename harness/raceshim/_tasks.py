@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim._build import Builder, Built, Case
+from raceshim._build import Builder, Built, Case, can_be_covered
 from raceshim._compilers import VALGRIND_TOOLS, Compiler, find_all, which
 from raceshim._errors import BuildError, Interrupted, ToolError
 from raceshim._evidence import read_processes
@@ -43,7 +43,7 @@ def gate_programs(
     cases = plan(load(paths), settings)
     started(len(cases))
     with _build_folder(settings) as folder:
-        builder = Builder(folder)
+        builder = Builder(folder, cover=settings.cover)
         gate = functools.partial(gate_case, builder=builder, runs=settings.runs)
         return _in_parallel(gate, cases, settings.jobs, done)
 
@@ -72,6 +72,8 @@ def compilers_of(
 ) -> list[Compiler]:
     """Return those compilers that a program is for; just the best one if nobody has named any."""
     fit = [compiler for compiler in compilers if program.runs_on(compiler)]
+    if settings.cover != "none":
+        fit = [c for c in fit if can_be_covered(program, c, settings.cover)]
     return fit[:1] if settings.compiler == "auto" else fit
 
 
@@ -117,6 +119,8 @@ def _run_once(built: Built, prefix: Sequence[str]) -> tuple[Ended, list[ParsedLo
     own = dict(word.split("=", 1) for word in program.words("env", compiler))
     # What the machine's owner has set for his own programs is no part of the experiment.
     clean = {k: v for k, v in os.environ.items() if not k.endswith("SAN_OPTIONS")}
+    if built.cover_dir:
+        clean.setdefault("RACESHIM_COVERDIR", str(built.cover_dir))
     with LogFolder() as logs:
         options = f"exitcode={_EXIT_CODE}:{program.get('options', compiler).replace(' ', ':')}"
         environ = environment(logs, clean | own, options=options.strip(":"))
