@@ -7,7 +7,8 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/raceshim)
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-set(source_dir ${CMAKE_INSTALL_DATADIR}/raceshim/src)
+set(share_dir ${CMAKE_INSTALL_DATADIR}/raceshim)
+set(source_dir ${share_dir}/src)
 
 install(
   TARGETS rsh_annotations
@@ -36,10 +37,16 @@ set(package_files ${PROJECT_BINARY_DIR}/package)
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/shim/cmake/raceshim-config.cmake.in ${package_files}/raceshim-config.cmake
   INSTALL_DESTINATION ${package_dir}
+  PATH_VARS share_dir
   NO_SET_AND_CHECK_MACRO
 )
 write_basic_package_version_file(
   ${package_files}/raceshim-config-version.cmake COMPATIBILITY SameMinorVersion
+)
+install(
+  FILES ${PROJECT_SOURCE_DIR}/cmake/raceshim-cover.cmake
+  DESTINATION ${package_dir}
+  COMPONENT shim
 )
 # The shim needs the annotations, so theirs is the component that brings the package's own files.
 install(
@@ -64,7 +71,7 @@ endforeach()
 # What the user's own compiler compiles into every link unit.
 install(
   DIRECTORY ${PROJECT_SOURCE_DIR}/shim/share/
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/raceshim
+  DESTINATION ${share_dir}
   COMPONENT shim
 )
 
