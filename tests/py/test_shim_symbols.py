@@ -22,8 +22,8 @@ SIGNAL_SOURCES = sorted(ROOT.glob("shim/src/**/*_sig.c"))
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
 # What the rest of the library takes from libc.
 LIBC = {
-    "__errno_location", "at_quick_exit", "atexit", "dladdr", "dlopen", "getauxval", "mmap",
-    "munmap", "pthread_atfork", "secure_getenv", "strerrordesc_np",
+    "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dladdr", "dlopen",
+    "getauxval", "mmap", "munmap", "pthread_atfork", "secure_getenv", "strerrordesc_np",
 }  # fmt: skip
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
 

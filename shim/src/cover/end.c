@@ -22,6 +22,10 @@
 #define EXITERS   4   /* threads that may be in exit() at once */
 #define LOWEST_FD 100 /* out of the way of programs that count on small numbers */
 
+/* Of the C++ runtime's interface, which libc has no header for. */
+extern void *__dso_handle __attribute__((visibility("hidden")));
+extern int __cxa_atexit(void (*handler)(void *arg), void *arg, void *owner);
+
 /* Whoever has the lock sets up; the flags are set under it, and never taken back. Atomic. */
 static struct rshi_lock setup;
 static int has_hooks, has_started;
@@ -67,25 +71,44 @@ static void restore_meta(void)
 		rshi_close_sig(dir);
 }
 
-static void at_exit(void)
+static void at_exit(void *unused)
 {
+	(void)unused;
 	if (rshi_end_is_active() &&
 	    __atomic_load_n(&rshi_end_sig.pid, __ATOMIC_RELAXED) == rshi_getpid_sig())
 		restore_meta();
 	at_end();
 }
 
+static void wait_at_exit(void *unused)
+{
+	(void)unused;
+	rshi_end_wait_sig();
+}
+
+static int is_in_library(void)
+{
+	Dl_info info;
+
+	return dladdr(&rshi_end_sig, &info) && !rshi_is_program(info.dli_fbase);
+}
+
 /*
  * Handlers run last in, first out, and threads that are in exit() at the same time share them: each
  * one of the others finds a handler that lets it wait for the file.
+ *
+ * atexit() would tie them to the program, whose handlers run before the destructors of its libraries.
+ * In a library they are tied to that, which may be unloaded.
  */
 static void add_hooks(void)
 {
+	void *owner = is_in_library() ? &__dso_handle : NULL;
+
 	if (has_hooks)
 		return;
 	for (int i = 1; i < EXITERS; i++)
-		(void)atexit(rshi_end_wait_sig);
-	(void)atexit(at_exit);
+		(void)__cxa_atexit(wait_at_exit, NULL, owner);
+	(void)__cxa_atexit(at_exit, NULL, owner);
 	(void)at_quick_exit(at_end);
 	/* [CS3] release, pairs with [CS4]: the hooks are there */
 	__atomic_store_n(&has_hooks, 1, __ATOMIC_RELEASE);
@@ -127,7 +150,7 @@ static void stay(void)
 {
 	Dl_info info;
 
-	if (dladdr(&rshi_end_sig, &info) && !rshi_is_program(info.dli_fbase))
+	if (is_in_library() && dladdr(&rshi_end_sig, &info))
 		(void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
