@@ -189,6 +189,17 @@ def test_instrumented_library_is_enough(
     assert not _instrumented.lacks_instrumentation([str(linked), "/no/longer/there"])
 
 
+@ALL
+def test_canary_is_no_code_of_the_programs(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    for name, state in (("plain", "NOT-INSTRUMENTED"), ("threadless", "NO-EVIDENCE")):
+        linked = state == "NOT-INSTRUMENTED"
+        program = programs(name, compiler=compiler, link_only=linked)
+        result = gated(raceshim, tmp_path, "--canary", "--", program, status=4)
+        assert states(result) == [state]
+
+
 def test_file_is_read_once_until_it_changes(programs: Programs, tmp_path: Path) -> None:
     copy = shutil.copy(programs("plain"), tmp_path / "copy")
     reads = _instrumented._examine.cache_info().misses  # noqa: SLF001 - what it is about
