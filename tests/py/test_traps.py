@@ -77,6 +77,7 @@ def test_race_under_an_exit_code_of_0(lane: Lane, programs: Programs, compiler: 
     option = 'ENVIRONMENT_MODIFICATION "TSAN_OPTIONS=path_list_append:exitcode=0"'
     lane(programs("plain", race=True, compiler=compiler), properties=option)
     assert lane.ctest().returncode == PASSED
+    assert lane.memcheck().returncode == FAILED_IN_MEMCHECK  # which sets the variable anew
     seen = judged(lane.gate(status=1))
     assert (seen.states, seen.kinds) == ({"RACE": 1}, {"data race"})
     repaired = lane(programs("plain", compiler=compiler), properties=option).gate(status=0)
