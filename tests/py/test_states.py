@@ -243,10 +243,11 @@ def test_program_at_an_address_of_the_detectors(
     options = ("--compiler", compiler, "-O1", "-fPIE", "-pie", "-pthread")
     raceshim("cc", *options, place, good.with_suffix(".c"), "-o", bad)
     result = gated(raceshim, tmp_path, "--", bad, status=4)
-    assert states(result) == ["NO-EVIDENCE"]
+    assert states(result) == ["DIED", "NO-EVIDENCE"]
     assert any("linked at 0x100000000000" in reason for reason in result["reasons"])
     swallowed = gated(raceshim, tmp_path, "--", "sh", "-c", f"{bad} || true", status=4)
-    assert states(swallowed) == ["NO-EVIDENCE"]
+    assert states(swallowed) == ["DIED", "NO-EVIDENCE"]
+    assert any("unexpected memory mapping" in reason for reason in swallowed["reasons"])
     gated(raceshim, tmp_path, "--", good, status=1)
 
 

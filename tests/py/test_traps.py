@@ -181,6 +181,9 @@ def test_detector_that_cannot_start(lane: Lane, programs: Programs, compiler: st
     assert lane.ctest().returncode == PASSED
     assert lane.memcheck().returncode == PASSED
     assert judged(lane.gate(status=4)).states == {"NO-EVIDENCE": 1}
+    seen = judged(lane.gate("-V", status=4))  # CTest shows what it said
+    assert seen.states == {"DIED": 1, "NO-EVIDENCE": 1}
+    assert "vm.mmap_rnd_bits=28" in seen.reasons  # the cure
     lane(*shell(line.removeprefix("setarch -L "))).gate(status=1)
 
 
