@@ -27,6 +27,8 @@ _TARGET_FLAGS_WITH_VALUE = ("-target", "--target", "-isysroot", "--sysroot", "-B
 _FLAGS = (
     "-x", "c", "-std=gnu11", "-O2", "-w", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=all",
     "-fno-lto", "-fno-stack-protector", "-fno-omit-frame-pointer", "-fasynchronous-unwind-tables",
+    # The function that is called at every edge needs no frame, and no call through a table.
+    "-momit-leaf-frame-pointer", "-fno-plt",
 )  # fmt: skip
 #: Variables that make a compiler write files beside its output.
 _SIDE_EFFECTS = ("DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES")

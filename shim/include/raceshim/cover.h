@@ -155,7 +155,7 @@ RSH_API int rsh_cover_read_and_clear(const struct rsh_writer *w);
  * @units:     link units and registered arrays
  * @functions: functions of all units; for edges their entries; 1 for an array
  * @counters:  counters of all units; for edges the edges
- * @live:      functions of which a counter is not zero; for edges and arrays the counters
+ * @live:      functions of which a counter is not zero; for arrays the counters
  *
  * Return: nothing to return.
  * Threads: the caller's own memory.            Signals: a plain struct.
