@@ -105,8 +105,10 @@ def command_lines(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
 def api() -> str:
     """Return the whole list."""
     from raceshim._cli import build_parser  # noqa: PLC0415 - the installed package
+    from raceshim.cover import _main as cover  # noqa: PLC0415
 
     lines = set(c_lines()) | set(command_lines(build_parser(), "raceshim"))
+    lines |= set(command_lines(cover.build_parser(), "raceshim cover"))
     lines.add("pytest fixture race")
     return "".join(f"{line}\n" for line in sorted(lines))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from raceshim._compilers import COVER_MODES
 from raceshim._errors import INTERRUPTED, Interrupted, RaceshimError, UsageError
 from raceshim._options import COMMAND_OPTIONS, OPTIONS, Settings, Value, resolve
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
-        return _dispatch(words)
+        return _cover(words[1:]) if words[:1] == ["cover"] else _dispatch(words)
     except RaceshimError as error:
         sys.stderr.write(f"raceshim: {error}\n")
         return error.exit_code
@@ -78,6 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_options(gate, "gate")
     gate.add_argument("paths", nargs="*", metavar="FOLDER")
+    cover = _add(commands, "cover", "read, combine and report coverage; see raceshim cover --help")
+    cover.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
 
 
@@ -103,6 +106,13 @@ def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
         )
 
 
+def _cover(words: list[str]) -> int:
+    from raceshim.cover._main import main as cover_main  # noqa: PLC0415 - nobody else needs it
+
+    _interrupt_on_signals()
+    return cover_main(words)
+
+
 def _dispatch(words: list[str]) -> int:
     command: list[str] | None = None
     if "--" in words and words[0] == "gate":
@@ -116,9 +126,10 @@ def _dispatch(words: list[str]) -> int:
     if parsed.command is None:
         parser.print_usage(sys.stderr)
         return UsageError.exit_code
-    settings = resolve(
-        {name: _value(name, getattr(parsed, name)) for name in COMMAND_OPTIONS[parsed.command]}
-    )
+    given = {name: getattr(parsed, name) for name in COMMAND_OPTIONS[parsed.command]}
+    if command is not None and given["cover"] is not None:
+        given |= {"cover": None, "coverdir": _cover_directory(given["cover"])}
+    settings = resolve({name: _value(name, text) for name, text in given.items()})
     if parsed.command != "cc" and (command is not None or parsed.command == "run"):
         _check_canary(settings)
     if parsed.command == "run":
@@ -148,6 +159,17 @@ def _check_command(parsed: argparse.Namespace) -> None:
             "--cover says how gate builds the programs of a folder; a command has its own "
             "build: `raceshim cc --cover=MODE`, or RACESHIM_COVER=MODE for it"
         )
+
+
+def _cover_directory(text: str) -> str:
+    """Return what --cover names before a command: a directory, for what is built is built."""
+    if text in COVER_MODES:
+        raise UsageError(
+            f"--cover {text}: before a command this is the directory to collect coverage in; the "
+            f"mode is for what compiles: RACESHIM_COVER={text}, or raceshim cc --cover={text} "
+            f"(a directory of that name is ./{text})"
+        )
+    return text
 
 
 def _value(name: str, text: str | None) -> Value:

@@ -85,6 +85,16 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _pattern(text: str) -> str:
+    import re  # noqa: PLC0415 - the compiler wrapper starts without
+
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
 def _truth(text: str) -> bool:
     truths = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
     if text.lower() not in truths:
@@ -115,8 +125,17 @@ OPTIONS = {
             str,
             "none",
             "count what runs: set, count or atomic (which loses no increment) with clang's exact "
-            "regions or gcc's blocks; edges or edge-counts with clang's cheaper edges",
+            "regions or gcc's blocks; edges or edge-counts with clang's cheaper edges (for gate on "
+            "a command: the directory to collect coverage in)",
             choices=COVER_MODES,
+        ),
+        Option(
+            "coverdir",
+            str,
+            None,
+            "directory in which the programs of a command leave their coverage; the percentages "
+            "are printed after the verdict (on the command line: gate --cover DIR -- COMMAND)",
+            metavar="DIR",
         ),
         Option("jobs", _count, 0, "programs at a time (as many as processors)", metavar="N"),
         Option("runs", _count, 1, "how often each program runs", metavar="N"),
@@ -183,7 +202,68 @@ COMMAND_OPTIONS = {
         *("detector", "timeout", "wait", "evidence", "canary", "suppressions"),
         *("tolerate", "json"),
     ),
-    "gate": tuple(OPTIONS),
+    "gate": tuple(name for name in OPTIONS if name != "coverdir"),
+}
+
+#: The options of `raceshim cover`, which are of one call and never of an environment.
+COVER_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "input",
+            str,
+            None,
+            "directories and files, with commas between, like the arguments",
+            metavar="PLACE,...",
+        ),
+        Option(
+            "output",
+            str,
+            None,
+            "where to write: a directory, or for most formats a file (- is stdout)",
+            metavar="PLACE",
+        ),
+        Option(
+            "binary",
+            str,
+            None,
+            "only this program with its libraries, or this library: a file, or the end of a path "
+            "(may be repeated); a file is also where the binary lies now",
+            metavar="FILE",
+        ),
+        Option(
+            "by",
+            str,
+            None,
+            "what a line of the table is",
+            choices=("function", "file", "directory"),
+        ),
+        Option("live", _truth, False, "only what was executed"),
+        Option("func", _pattern, None, "only names in which this is found", metavar="REGEX"),
+        Option(
+            "format",
+            str,
+            None,
+            "profraw and profdata for LLVM's tools, gcda for gcov; lcov, cobertura, json, html and "
+            "text for everybody",
+            choices=("profraw", "profdata", "gcda", "lcov", "cobertura", "json", "html", "text"),
+        ),
+        Option("progress", _truth, False, "show the progress also where stderr is no terminal"),
+        Option("skip_damaged", _truth, False, "leave damaged files out, and name them"),
+        OPTIONS["json"],
+        Option("jobs", _count, None, "processes that read (as many as processors)", metavar="N"),
+    )
+}
+_COMMON = ("input", "binary", "skip_damaged", "progress", "jobs")
+#: The commands of `raceshim cover`: what they do, and which options they take.
+COVER_COMMANDS = {
+    "percent": ("print how much was executed", (*_COMMON, "by", "json")),
+    "func": ("print how much of each function was executed", (*_COMMON, "json")),
+    "merge": ("add up the runs of all inputs", (*_COMMON, "output")),
+    "subtract": ("keep what the second input has not executed", (*_COMMON, "output")),
+    "intersect": ("keep what all inputs have executed", (*_COMMON, "output")),
+    "debugdump": ("print the files' contents", (*_COMMON, "live", "func")),
+    "export": ("write a report in another tool's format", (*_COMMON, "format", "output")),
 }
 
 
@@ -193,6 +273,7 @@ class Settings:
     compiler: str
     detector: str
     cover: str
+    coverdir: str | None
     jobs: int
     runs: int
     timeout: float | None

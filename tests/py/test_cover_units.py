@@ -163,7 +163,7 @@ def test_damage_is_refused_at_its_place(data: bytes, place: int, reason: str) ->
 def test_set_mode_has_no_counts() -> None:
     meta = source_meta(Mode.SET)
     data = write_counters(Counters(meta, 1, 2, {3: ((1,), b"")}))
-    with pytest.raises(CoverFileError, match=r"byte 65: a count of 2 in set mode"):
+    with pytest.raises(CoverFileError, match=r"byte 65: a count of 2 where only 0 and 1"):
         read(changed(data, 65, b"\2"))
 
 

@@ -109,6 +109,19 @@ def sizes(identity: Identity) -> tuple[int, int]:
             return 0, len(identity.files)
 
 
+def is_flag(identity: Identity, *, is_set: bool) -> bool:
+    """Whether counts say no more than executed or not: they are never added."""
+    match identity:
+        case Source():
+            return is_set or identity.counter_size == 1
+        case Edges():
+            return not identity.counted
+        case Registered():
+            return is_set
+        case Gcov():
+            return False
+
+
 def is_live(record: Record) -> bool:
     """Whether anything was counted."""
     if isinstance(record, tuple):
@@ -162,7 +175,7 @@ def write_identity(identity: Identity) -> bytes:
 def read_records(reader: Reader, identity: Identity, *, is_set: bool) -> Records:
     """Read the counts; an index out of range or a count that cannot be is refused."""
     if isinstance(identity, Source):
-        return _read_functions(reader, identity, is_set=is_set)
+        return _read_functions(reader, identity, only_flags=is_flag(identity, is_set=is_set))
     records: Records = {}
     limit = len(_things(identity))
     has_count = not isinstance(identity, Edges) or identity.counted
@@ -262,7 +275,7 @@ def _read_registered(reader: Reader) -> Registered:
     return Registered(name, bits, tuple(points))
 
 
-def _read_functions(reader: Reader, identity: Source, *, is_set: bool) -> Records:
+def _read_functions(reader: Reader, identity: Source, *, only_flags: bool) -> Records:
     records: Records = {}
     functions = identity.functions
     limit = len(functions)
@@ -279,7 +292,7 @@ def _read_functions(reader: Reader, identity: Source, *, is_set: bool) -> Record
             reader.place += len(run)
         else:
             values = tuple([reader.var("a count") for _ in range(function.counters)])
-        if is_set and values and max(values) > 1:
-            reader.fail(f"a count of {max(values)} in set mode", place)
+        if only_flags and values and max(values) > 1:
+            reader.fail(f"a count of {max(values)} where only 0 and 1 can be", place)
         records[index] = (values, reader.take(function.bitmap, "a bitmap"))
     return records
