@@ -39,6 +39,8 @@ _RUNTIMES = (
     *(b"libtsan.so", b"libasan.so", b"libubsan.so", b"libclang_rt.", b"stack_trace_format"),
 )
 _THREAD_RUNTIMES = (b"__tsan_init", b"libtsan.so", b"libclang_rt.tsan")
+#: What the gate itself puts into programs, and it races on purpose.
+_CANARY = "/libraceshim-canary.so"
 _SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/opt/")
 
 
@@ -78,6 +80,8 @@ def lacks_instrumentation(modules: Sequence[str]) -> bool:
     if program is None or not program.thread_runtime or program.instrumented is not False:
         return False
     for path in modules[1:]:
+        if path.endswith(_CANARY):
+            continue
         module = examine(path)
         known = module.instrumented if module is not None else None
         if known or (known is None and not is_system(path)):

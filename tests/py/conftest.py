@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import raceshim
 import shim_builds
+from cover_programs import Covered
 from harness_programs import Programs, Raceshim, clean_environment
 
 
@@ -28,6 +29,12 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = shim_builds.build(folder / "build", "clang-19")
     shim_builds.run("cmake", "--install", build, "--prefix", folder / "prefix")
     return folder / "prefix"
+
+
+@pytest.fixture(scope="session")
+def covered(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> Covered:
+    """Return a builder of programs with coverage."""
+    return Covered(sdk, tmp_path_factory.mktemp("covered"))
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ UNSEEN static void pass_turn(void) { turn = 1; }
 UNSEEN static void await_turn(void) { while (!turn) syscall(SYS_sched_yield); }
 #endif
 int shared;
+char stack[1 << 20] __attribute__((aligned(4096)));
 pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 NOINLINE void *bump_in_thread(void *arg) { LOCK; shared++; UNLOCK; return arg; }
 NOINLINE void bump_in_main(void) { LOCK; shared++; UNLOCK; }
@@ -115,6 +116,29 @@ BODIES = {
         waitpid(pid, 0, 0);
         close(hold[1]);
         pthread_join(thread, 0);
+        return 0;""",
+    "stacks": """\
+        pthread_t thread;
+        pthread_attr_t attr;
+        const char *kind = argc > 1 ? argv[1] : "";
+        int count = strcmp(kind, "many") ? 1 : 20;
+        if (!strcmp(kind, "none")) return 0;
+        if (!strcmp(kind, "allocates")) return memset(malloc(1 << 26), 1, 1 << 26) == 0;
+        if (!strcmp(kind, "runs-a-command")) return system("true");
+        pthread_attr_init(&attr);
+        if (!strcmp(kind, "small")) pthread_attr_setstacksize(&attr, 1 << 16);
+        if (!strcmp(kind, "large")) pthread_attr_setstacksize(&attr, 1 << 26);
+        if (!strcmp(kind, "own")) pthread_attr_setstack(&attr, stack, sizeof(stack));
+        if (!strcmp(kind, "detached")) {
+            pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+            pthread_create(&thread, &attr, first, 0);
+            await_turn();
+            return 0;
+        }
+        while (count--) {
+            if (pthread_create(&thread, &attr, bump_in_thread, 0)) return 1;
+            pthread_join(thread, 0);
+        }
         return 0;""",
     "threadless": "shared = argc; if (argc > 1) two_threads(); return 0;",
     "first_time": """\

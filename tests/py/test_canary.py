@@ -170,6 +170,23 @@ def test_the_threads_of_a_canary_are_no_evidence_for_the_program(
     assert "no process ever created a thread" in reason
 
 
+def test_a_detector_that_does_not_see_threads_is_told(raceshim: Raceshim, tmp_path: Path) -> None:
+    # Only a library brings the runtime, behind libc, whose pthread_create is then the one in use.
+    library, program = tmp_path / "libown.so", tmp_path / "program"
+    (tmp_path / "own.c").write_text("int own(int *p) { return ++*p; }\n")
+    (tmp_path / "main.c").write_text(
+        "int own(int *); int main(void) { int i = -1; return own(&i); }\n"
+    )
+    flags = ["-fsanitize=thread", "-fPIC", "-shared"]
+    subprocess.run(["gcc-12", *flags, tmp_path / "own.c", "-o", library], check=True)
+    subprocess.run(["gcc-12", tmp_path / "main.c", "-o", program, library], check=True)
+    result = gated(raceshim, tmp_path, f"{program}", status=4)
+    assert caught(result) == {"program": False}
+    assert any("broke down" in reason for reason in result["reasons"])
+    # What the canary's child died of is nothing that the program has done.
+    assert (result["findings"], result["failures"], result["end"]["status"]) == ([], [], 0)
+
+
 def test_a_build_with_many_processes(
     raceshim: Raceshim, programs: Programs, tmp_path: Path
 ) -> None:

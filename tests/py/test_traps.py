@@ -77,6 +77,7 @@ def test_race_under_an_exit_code_of_0(lane: Lane, programs: Programs, compiler: 
     option = 'ENVIRONMENT_MODIFICATION "TSAN_OPTIONS=path_list_append:exitcode=0"'
     lane(programs("plain", race=True, compiler=compiler), properties=option)
     assert lane.ctest().returncode == PASSED
+    assert lane.memcheck().returncode == FAILED_IN_MEMCHECK  # which sets the variable anew
     seen = judged(lane.gate(status=1))
     assert (seen.states, seen.kinds) == ({"RACE": 1}, {"data race"})
     repaired = lane(programs("plain", compiler=compiler), properties=option).gate(status=0)
@@ -180,6 +181,9 @@ def test_detector_that_cannot_start(lane: Lane, programs: Programs, compiler: st
     assert lane.ctest().returncode == PASSED
     assert lane.memcheck().returncode == PASSED
     assert judged(lane.gate(status=4)).states == {"NO-EVIDENCE": 1}
+    seen = judged(lane.gate("-V", status=4))  # CTest shows what it said
+    assert seen.states == {"DIED": 1, "NO-EVIDENCE": 1}
+    assert "vm.mmap_rnd_bits=28" in seen.reasons  # the cure
     lane(*shell(line.removeprefix("setarch -L "))).gate(status=1)
 
 
