@@ -9,6 +9,7 @@ Several links may need the same object at once: each compiles its own under a na
 renames it, so a name in the cache is always a whole object.
 """
 
+import _thread
 import hashlib
 import os
 import stat
@@ -105,7 +106,7 @@ def _cache() -> str:
 
 
 def _compile(compiler: str, flags: list[str], source: str, path: str) -> None:
-    whole = f"{path}.{os.getpid()}.tmp"
+    whole = f"{path}.{os.getpid()}.{_thread.get_native_id()}.tmp"
     line = [compiler, *flags, f"-I{_prefix.includes()}", "-c", source, "-o", whole]
     environ = {name: value for name, value in os.environ.items() if name not in _SIDE_EFFECTS}
     # What the compiler says goes to stderr: stdout may be the build's own pipe.

@@ -183,6 +183,16 @@ def test_sixteen_links_at_once_share_a_cache(raceshim: Raceshim, folder: Path) -
     run_covered(folder / "main15", folder / "out")
 
 
+def test_threads_of_one_process_share_a_cache(cache: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(_cover_registrar.registrar_object, wish(), [], shared=False)
+            for _ in range(8)
+        ]
+        assert len({path.result() for path in asked}) == 1
+    assert len(list(cache.iterdir())) == 1
+
+
 @pytest.mark.parametrize("kind", ["file", "others"])
 def test_cache_that_is_not_ours_is_not_used(cache: Path, kind: str) -> None:
     cache.parent.mkdir()
