@@ -48,6 +48,8 @@ def registrar_object(wish: Wish, words: list[str], *, shared: bool) -> str:
     if not os.path.isfile(source):  # noqa: PTH113
         raise ToolError(f"there is no {source}; install raceshim anew")
     flags = [*_target(words), *_FLAGS, *wish.definitions(shared=shared)]
+    if wish.edges:
+        flags.append("-momit-leaf-frame-pointer")  # what it calls at each edge is to be short
     kind = "library" if shared else "program"
     path = f"{_cache()}/cover-{wish.mode}-{kind}-{_key(wish.compiler.cc, flags, source)}.o"
     if not os.path.isfile(path):  # noqa: PTH113

@@ -14,12 +14,13 @@ import pytest
 from cover_folder import counts, run_covered
 from harness_programs import COMPILERS, Raceshim
 from raceshim import _cover_registrar
-from raceshim._compilers import find
+from raceshim._compilers import COVER_MODES, find
 from raceshim._cover_flags import Wish
 from raceshim._errors import BuildError, ToolError
-from shim_builds import symbols
+from shim_builds import ROOT, symbols
 
 CLANGS = ("clang-19", "clang-14")
+MERGES = ROOT / "tests/cover/merges.c"
 #: LLVM's writer and what starts it.
 STOCK = re.compile(r"__llvm_profile_(write|initialize|dump)|InstrProfilingFile|lprof")
 LIBRARY = "__attribute__((noinline)) int f(int x) { if (x > 2) return x; return -x; }\n"
@@ -53,6 +54,50 @@ def test_one_step_build_counts_with_our_runtime(
         [(1,), (1, 1)] if mode == "set" else [(1,), (3, 2)]
     )
     assert not (folder / "default.profraw").exists()
+
+
+@pytest.mark.parametrize("detector", ["none", "thread"])
+@pytest.mark.parametrize("compiler", CLANGS)
+@pytest.mark.parametrize("mode", ["edges", "edge-counts"])
+def test_edges_come_without_a_sanitizers_runtime(
+    raceshim: Raceshim, folder: Path, mode: str, compiler: str, detector: str
+) -> None:
+    words = ("--detector", detector, "-O1", "main.c", "lib.c", "-o", "main")
+    raceshim("cc", "--compiler", compiler, f"--cover={mode}", *words, cwd=folder)
+    names = [symbol.name for symbol in symbols(folder / "main")]
+    assert any("ubsan" in name for name in names) == (detector == "thread")
+    run_covered(folder / "main", folder / "out")
+    (unit,) = counts(folder / "out")
+    assert {2: "edges", 3: "edge-counts"}[unit.meta.engine] == mode
+    assert len(unit.records) >= 3
+    if mode == "edge-counts":
+        assert 3 in unit.records.values()  # f is called three times
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3"])
+@pytest.mark.parametrize("mode", COVER_MODES[1:])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_mergeable_increments_of_four_threads_are_silent(
+    raceshim: Raceshim, tmp_path: Path, compiler: str, mode: str, level: str
+) -> None:
+    if compiler == "gcc-12" and mode not in {"count", "atomic"}:
+        pytest.skip("gcc has no such mode")
+    words = (f"--cover={mode}", level, "-pthread", MERGES, "-o", "merges")
+    raceshim("cc", "--compiler", compiler, *words, cwd=tmp_path)
+    assert run_covered(tmp_path / "merges", tmp_path / "out").stderr == ""
+    assert len(counts(tmp_path / "out")) == 1
+
+
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_mergeable_increments_of_stock_flags_are_reported(tmp_path: Path, compiler: str) -> None:
+    stock = ["-fprofile-instr-generate", "-fcoverage-mapping", "-fprofile-update=single"]
+    line = [compiler, "-fsanitize=thread", "-O2", *stock, MERGES, "-o", "merges"]
+    subprocess.run(line, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [tmp_path / "merges"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 66
+    assert "__llvm_prf_cnts" in done.stderr or "__profc" in done.stderr
 
 
 def test_stock_flags_beside_it_bring_llvms_writer(folder: Path) -> None:
