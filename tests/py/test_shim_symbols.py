@@ -18,13 +18,24 @@ if TYPE_CHECKING:
 LEVELS = ("-O0", "-O2", "-O3")
 SIGNAL_SOURCES = sorted(ROOT.glob("shim/src/**/*_sig.c"))
 
+# What interrupts a program often, on whatever stack it has; the rest runs when it ends.
+SAMPLING_SOURCES = [
+    p for p in SIGNAL_SOURCES if p.parent.name == "core" and p.stem != "files_linux_sig"
+]
+
 # Nothing but the library's own functions for handlers may be called from a handler.
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
+# Data that such functions share.
+SIGNAL_DATA = {"rshi_kept", "rshi_listed"}
+# The exceptions, by file: functions of libc's, weak, that take no lock and no detector intercepts.
+SIGNAL_LIBC = {"unwind_objects_sig": {"_dl_find_object"}}
 # What the rest of the library takes from libc.
 LIBC = {
-    "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dladdr", "dlopen",
-    "getauxval", "mmap", "munmap", "pthread_atfork", "secure_getenv", "strerrordesc_np",
+    "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dl_iterate_phdr", "dladdr",
+    "dlopen", "getauxval", "mmap", "munmap", "pthread_atfork", "secure_getenv",
+    "strerrordesc_np",
 }  # fmt: skip
+LIBC_IF_THERE = {"_dl_find_object"}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
 
 # Flags of projects that instrument everything they compile, several kinds at once.
@@ -55,17 +66,25 @@ CASES = [
 
 def needs_of_a_handler(object_file: Path) -> set[str]:
     """Return what an object needs that no signal handler may call."""
-    return {s.name for s in symbols("-u", object_file) if not SIGNAL_SAFE.fullmatch(s.name)}
+    libc = SIGNAL_LIBC.get(object_file.stem.partition("-")[0], set())
+    return {
+        s.name
+        for s in symbols("-u", object_file)
+        if not SIGNAL_SAFE.fullmatch(s.name)
+        and s.name not in SIGNAL_DATA
+        and not (s.kind == "w" and s.name in libc)
+    }
 
 
 def instrumentation(found: list[Symbol]) -> set[str]:
     """Return what objects need beyond the listed hooks, weakly, and the listed libc functions."""
     own = {s.name for s in found if s.kind in "TDBR" and s.name.startswith(("rsh_", "rshi_"))}
     allowed = own | LIBC | {"_GLOBAL_OFFSET_TABLE_"}
+    weak = HOOKS | LIBC_IF_THERE
     return {
         s.name
         for s in found
-        if (s.kind == "U" and s.name not in allowed) or (s.kind in "wWvV" and s.name not in HOOKS)
+        if (s.kind == "U" and s.name not in allowed) or (s.kind in "wWvV" and s.name not in weak)
     }
 
 
@@ -99,6 +118,45 @@ def test_code_for_handlers_calls_nothing_else(
         built = compile_for_handler(signal_compile, level, source, tmp_path)
         assert needs_of_a_handler(built) == set(), source.name
         assert any(s.name.endswith("_sig") and s.kind == "T" for s in symbols(built))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_frames_of_code_for_sampling_are_small(
+    signal_compile: list[str], level: str, tmp_path: Path
+) -> None:
+    command = [*signal_compile, "-Werror", "-Wframe-larger-than=1000"]
+    assert len(SAMPLING_SOURCES) > 5
+    for source in SAMPLING_SOURCES:
+        compile_for_handler(command, level, source, tmp_path)
+
+
+def test_a_large_frame_is_seen(signal_compile: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "large_sig.c"
+    source.write_text(
+        "void use_sig(volatile char *);\nvoid large_sig(void);\n"
+        "void large_sig(void)\n{\n\tvolatile char block[1000];\n\n\tuse_sig(block);\n}\n"
+    )
+    command = [*signal_compile, "-Werror", "-Wframe-larger-than=1000", "-c", str(source)]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "large.o")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "frame" in done.stderr
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_libc_is_called_from_handlers_without_binding_first(
+    signal_compile: list[str], level: str, tmp_path: Path
+) -> None:
+    # A call through the PLT may be the first, and look the function up, in the handler.
+    for stem, names in SIGNAL_LIBC.items():
+        source = ROOT / f"shim/src/core/{stem}.c"
+        built = compile_for_handler(signal_compile, level, source, tmp_path)
+        relocations = run("readelf", "--relocs", "--wide", built)
+        for name in names:
+            kinds = set(re.findall(rf"(R_X86_64_\w+) +[0-9a-f]+ +{name}\b", relocations))
+            assert kinds
+            assert kinds <= {"R_X86_64_REX_GOTPCRELX", "R_X86_64_GOTPCRELX", "R_X86_64_GOTPCREL"}
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -219,4 +277,4 @@ def test_only_the_public_functions_are_exported(compiler: str, plain: dict[str, 
 
 def test_every_hook_in_the_archive_is_listed_and_weak(sdk: Path) -> None:
     weak = {s.name for s in symbols(sdk / "lib/libraceshim.a") if s.kind == "w"}
-    assert weak == HOOKS
+    assert weak == HOOKS | LIBC_IF_THERE

@@ -61,4 +61,10 @@ int rshi_munmap_sig(void *p, size_t size);
 /* Any system call of at most five arguments, with the kernel's result: negative is -errno. */
 long rshi_call_sig(long number, long a, long b, long c, long d, long e);
 
+/* EFAULT unless the 8 bytes at @p can be read at this moment. Makes no page stay. */
+int rshi_readable_sig(const void *p);
+
+/* Copy the word at @p to *@value; EFAULT, and no fault, if it cannot be read. */
+int rshi_peek_sig(const void *p, uintptr_t *value);
+
 #endif /* RSH_CORE_SYS_H */

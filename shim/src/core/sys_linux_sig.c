@@ -7,6 +7,7 @@
 #include <linux/mman.h>
 #include <linux/signal.h>
 #include <linux/time_types.h>
+#include <linux/uio.h>
 
 #include "sys.h"
 
@@ -158,4 +159,27 @@ int rshi_mmap_sig(size_t size, void **p)
 int rshi_munmap_sig(void *p, size_t size)
 {
 	return error_of(rshi_syscall(__NR_munmap, (long)p, (long)size, 0, 0, 0, 0));
+}
+
+/* The kernel reads the set before it finds that there is no such operation to make with it. */
+int rshi_readable_sig(const void *p)
+{
+	int err =
+	        error_of(rshi_syscall(__NR_rt_sigprocmask, -1, (long)p, 0, sizeof(uint64_t), 0, 0));
+
+	return err == EINVAL ? 0 : EFAULT;
+}
+
+int rshi_peek_sig(const void *p, uintptr_t *value)
+{
+	struct iovec here, there;
+	long copied;
+
+	here.iov_base = value;
+	here.iov_len = sizeof(*value);
+	there.iov_base = (void *)(uintptr_t)p;
+	there.iov_len = sizeof(*value);
+	copied = rshi_syscall(__NR_process_vm_readv, rshi_getpid_sig(), (long)&here, 1,
+	                      (long)&there, 1, 0);
+	return copied == (long)sizeof(*value) ? 0 : EFAULT;
 }

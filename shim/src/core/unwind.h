@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RSH_CORE_UNWIND_H
+#define RSH_CORE_UNWIND_H
+
+/*
+ * The stack of the code that a signal handler has interrupted, as pcs.
+ *
+ * Everything here may run in a handler at any instruction of any program: it takes no lock, has no
+ * memory but static arrays, calls nothing of libc's but _dl_find_object, tells no detector
+ * anything, and leaves errno alone. Each word of the interrupted stack is read only after it has
+ * been found readable, so a wrecked stack ends the walk early and does nothing worse.
+ *
+ * An object is unloaded while a handler reads its unwind tables only if it is unloaded while a
+ * function of it is still to return, which no correct program does.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RSHI_UNWIND_MAX 128
+
+/* Why a walk has ended. Only after ROOT and USER are the frames all that there are. */
+enum rshi_unwind_end {
+	RSHI_END_ROOT = 1,  /* a function that has no caller, as its tables say */
+	RSHI_END_DEPTH,     /* the array is full */
+	RSHI_END_NO_CFI,    /* code without unwind tables, and no frame pointer chain to go on by */
+	RSHI_END_BAD_CFI,   /* tables that make no sense, or need a register that is lost */
+	RSHI_END_BAD_STACK, /* memory that cannot be read, or a stack that does not grow */
+	RSHI_END_USER,      /* the program's own traceback function has done it */
+};
+
+struct rshi_stack {
+	uint32_t n;       /* frames found, at least 1 if there is room for one */
+	uint32_t guessed; /* of these, callers found by a frame pointer for lack of tables */
+	enum rshi_unwind_end end; /* why there are no more */
+};
+
+/*
+ * Walk the stack of the thread that runs this, from the state that the kernel has saved in
+ * @ucontext, the third argument of a handler. pcs[0] is where the thread was interrupted, the
+ * others are return addresses (but behind a signal frame, the interrupted pc again); at most @max,
+ * and at most RSHI_UNWIND_MAX.
+ *
+ * The two differ in how they find a caller: by unwind tables, or on machines that have no walker
+ * for them, as the second one: by frame pointers, which leaf functions and most of libc's and of
+ * the detectors' runtimes do not keep.
+ */
+void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack);
+void rshi_unwind_fp_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack);
+
+/*
+ * A traceback function of the program's, for stacks that only it understands, such as those of an
+ * interpreter. It runs in the handler instead of the walk: fills @pcs with at most @max pcs, leaf
+ * first, ended by a 0 if there are fewer. If it finds none, the stack is walked after all.
+ */
+struct rshi_traceback {
+	const void *ucontext;
+	uintptr_t *pcs;
+	size_t max;
+};
+
+/* Set it, or with NULL take it back; handlers already running may still call the old one. */
+void rshi_unwind_set_traceback_sig(void (*traceback)(struct rshi_traceback *arg));
+
+/*
+ * On a libc without _dl_find_object: list the objects loaded now, for handlers from now on. To be
+ * called outside handlers, before the first one and after each dlopen; does nothing elsewhere.
+ * Returns 0, EAGAIN if another thread is at it, or ENOSPC if there are too many objects: the rest
+ * has no tables then.
+ */
+int rshi_unwind_list_objects(void);
+
+#endif /* RSH_CORE_UNWIND_H */

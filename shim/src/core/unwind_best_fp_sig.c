@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The walk on machines whose unwind tables nothing here reads. */
+
+#include "unwind_traceback.h"
+
+void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack)
+{
+	size_t limit = max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX;
+	size_t n = rshi_traceback_sig(ucontext, pcs, limit);
+
+	if (n) {
+		stack->n = (uint32_t)n;
+		stack->guessed = 0;
+		stack->end = RSHI_END_USER;
+		return;
+	}
+	rshi_unwind_fp_sig(ucontext, pcs, max, stack);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seldom part of reading the interrupted stack: pages that nothing is known about yet. */
+
+#include <linux/errno.h>
+
+#include "sys.h"
+#include "unwind_read.h"
+
+/* Of the smallest pages there are; larger ones are found readable in parts. */
+#define PAGE ((uintptr_t)4096)
+
+/* A frame beyond so many pages is not worth a question about each of them. */
+#define NEAR_PAGES 16
+
+static uintptr_t page_of(uintptr_t address)
+{
+	return address & ~(PAGE - 1);
+}
+
+void rshi_reader_start_sig(struct rshi_reader *r, uintptr_t sp, uintptr_t thread)
+{
+	uintptr_t below = page_of(sp - RSHI_RED_ZONE);
+
+	/* Registers may still be saved where an epilogue has already popped them. */
+	if (below != page_of(sp) && rshi_readable_sig((const void *)below))
+		below = page_of(sp);
+	r->lo = below;
+	r->hi = below;
+	r->limit = thread > sp ? page_of(thread) + PAGE : UINTPTR_MAX - PAGE;
+}
+
+int rshi_load_slow_sig(struct rshi_reader *r, uintptr_t address, uintptr_t *value)
+{
+	uintptr_t page = page_of(address);
+
+	if (address % sizeof(uintptr_t))
+		return EFAULT;
+	if (page < r->lo || page >= r->limit || page - r->hi >= NEAR_PAGES * PAGE)
+		return rshi_peek_sig((const void *)address, value);
+	while (r->hi <= page) {
+		if (rshi_readable_sig((const void *)r->hi))
+			return EFAULT;
+		r->hi += PAGE;
+	}
+	*value = *(const uintptr_t *)address;
+	return 0;
+}
