@@ -138,7 +138,7 @@ def take_out(
     claims = read_claims(logs)
     broken = {claim.child for claim in claims if claim.status}
     left: list[ProcessLog] = []
-    caught: Counter[int] = Counter()
+    caught: Counter[int | None] = Counter()
     for process in processes:
         reports = tuple(r for r in process.parsed.reports if not is_canary(r))
         found = [r for r in process.parsed.reports if is_canary(r)]
@@ -159,7 +159,7 @@ def read_claims(logs: LogFolder) -> tuple[Claim, ...]:
 
 def _canary(
     claims: Sequence[Claim],
-    caught: Counter[int],
+    caught: Counter[int | None],
     processes: Iterable[ProcessLog],
     unwatched: Iterable[str],
     logs: LogFolder,

@@ -11,16 +11,20 @@ import contextlib
 import functools
 import importlib
 import os
+import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._logs import LogFolder
 from raceshim._run import environment, left_behind, run
+from raceshim._tee import Tee
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from raceshim._evidence import ProcessLog
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
     from raceshim._policy import Policy
@@ -44,7 +48,8 @@ def gate_command(
     """
     suppressions = _suppressions(settings)
     policy = _policy(settings)
-    with LogFolder() as logs:
+    asked = "output" in settings.told
+    with LogFolder() as logs, Tee(scan=settings.output == "scan", terminals=asked) as tee:
         ended = None
         left: list[LeftBehind] = []
         unwatched: Unwatched | None = None
@@ -60,8 +65,11 @@ def gate_command(
                 unwatched = Unwatched(logs)
             line = [*_fixed_addresses(), *command]
             with unwatched or contextlib.nullcontext():
-                ended = run(line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges)
+                ended = run(
+                    line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges, tee=tee
+                )
                 left = left_behind(logs, settings.wait)
+        tee.finish()
         return judge_logs(
             logs,
             command,
@@ -72,6 +80,7 @@ def gate_command(
             policy=policy,
             needs_threads=detector == "thread",
             canary=unwatched,
+            tee=tee,
         )
 
 
@@ -86,23 +95,36 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     canary: Unwatched | None = None,
     policy: Policy | None = None,
     needs_threads: bool = False,
+    tee: Tee | None = None,
 ) -> CommandVerdict:
-    """Read what the processes of a command have left, and judge it."""
+    """Read what the processes of a command have left, and what they have printed, and judge it."""
     from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
     from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
 
-    processes = read_processes(logs)
+    logged = read_processes(logs)
     started = frozenset(logs.started())
     planted = None
+    printed, terminals = _printed(tee, logged)
+    processes = logged
     if canary is not None:
-        from raceshim._canary import take_out  # noqa: PLC0415
+        from raceshim._canary import is_canary, take_out  # noqa: PLC0415
 
-        processes, planted = take_out(logs, processes, canary.programs)
+        processes, planted = take_out(logs, logged, canary.programs)
+        if printed:
+            from raceshim._printed import leave_out  # noqa: PLC0415
+
+            printed = leave_out(printed, is_canary)
     starts = logs.starts("thread")
     command_run = CommandRun(
-        tuple(command), ended, processes, started, tuple(left), canary=planted, starts=starts
+        tuple(command),
+        ended,
+        processes + printed,
+        started,
+        tuple(left),
+        canary=planted,
+        starts=starts,
     )
-    return judge_command(
+    verdict = judge_command(
         command_run,
         detector,
         suppressions,
@@ -110,6 +132,26 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
         needs_threads=needs_threads,
         roots=(str(project_root()),),
     )
+    ran = bool(logged or started)
+    if ended is None or (ran and not printed):
+        return verdict
+    from raceshim._printed import notes  # noqa: PLC0415
+
+    return replace(verdict, notes=notes(printed, terminals, evidence=ran))
+
+
+def _printed(
+    tee: Tee | None, logged: tuple[ProcessLog, ...]
+) -> tuple[tuple[ProcessLog, ...], list[str]]:
+    """Return what the command has printed of reports, and the streams where nobody looked."""
+    if tee is None:
+        return (), []
+    scanners = [scanner for scanner in tee.scanners if scanner.lines or scanner.cut]
+    if not scanners:
+        return (), tee.terminals
+    from raceshim._printed import read_printed  # noqa: PLC0415 - few commands print any
+
+    return read_printed(scanners, logged), tee.terminals
 
 
 def project_root() -> Path:
@@ -138,8 +180,29 @@ def _policy(settings: Settings) -> Policy | None:
 
 
 def _load_judges() -> None:
-    for name in ("_evidence", "_gate", "_text"):
-        importlib.import_module(f"raceshim.{name}")
+    with _interrupts_kept():
+        for name in ("_evidence", "_gate", "_text"):
+            importlib.import_module(f"raceshim.{name}")
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Let interrupts come afterwards: one that comes within an import can get lost.
+
+    Python drops an exception that is raised in a weak reference's callback, and imports have some.
+    """
+    kept: list[int] = []
+    handlers = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if callable(signal.getsignal(number)):
+            handlers[number] = signal.signal(number, lambda got, _frame: kept.append(got))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if kept:
+        signal.raise_signal(kept[0])
 
 
 @functools.cache

@@ -26,6 +26,9 @@ _DETECTORS = {
 }
 _NAME = re.compile("|".join(sorted(_DETECTORS, key=len, reverse=True)))
 
+#: Detectors that read UBSAN_OPTIONS too, and leave a record when they end a program.
+_OTHERS = ("address", "hwaddress", "memory", "leak")
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessLog:
@@ -33,17 +36,19 @@ class ProcessLog:
 
     `program`, its `modules` and whether it was `threaded` are known when the process has ended of
     its own accord, `completed`, and the runtime leaves a record of that (ThreadSanitizer's do).
-    `forked` processes run what another one has started.
+    `forked` processes run what another one has started. What was `printed` in place of a log may
+    be a part of what the process had to say, and so proves nothing about the rest.
     """
 
     detector: str
-    pid: int
+    pid: int | None
     program: str | None
     completed: bool
     parsed: ParsedLog
     threaded: bool | None = None
     modules: tuple[str, ...] = ()
     forked: bool = False
+    printed: bool = False
 
 
 def read_processes(logs: LogFolder) -> tuple[ProcessLog, ...]:
@@ -59,9 +64,11 @@ def _read(path: Path) -> ProcessLog:
     record, text = take_record(data.decode(errors="replace"))
     started, text = take_start(text)
     parsed = parse_log(text)
-    if record is None:
-        detector = "thread" if started else _detector(parsed)
-        return ProcessLog(detector, int(pid), None, completed=False, parsed=parsed)
+    detector = detector_of(parsed)
+    if record is None or detector in _OTHERS:
+        detector = "thread" if started else detector
+        program = record.program if record else None
+        return ProcessLog(detector, int(pid), program, completed=False, parsed=parsed)
     return ProcessLog(
         "thread",
         int(pid),
@@ -74,7 +81,7 @@ def _read(path: Path) -> ProcessLog:
     )
 
 
-def _detector(parsed: ParsedLog) -> str:
+def detector_of(parsed: ParsedLog) -> str:
     """Tell whose log it is; a start says more than a report, which may be a guest runtime's."""
     names = [*(s.detector for s in parsed.starts), *(r.detector for r in parsed.reports)]
     for failure in parsed.failures:

@@ -58,6 +58,7 @@ def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:
         failures=verdict.failures,
         left=tuple((left.pid, left.command) for left in run.left),
         reasons=verdict.reasons,
+        notes=verdict.notes,
         canaries=_canaries(verdict),
     )
 

@@ -63,7 +63,8 @@ class CommandRun:
 class CommandVerdict:
     """What a command is found to be, and why.
 
-    `findings` shut the gate, `tolerated` ones are of a kind that the policy only tells of.
+    `findings` shut the gate, `tolerated` ones are of a kind that the policy only tells of. `notes`
+    are advice.
     """
 
     run: CommandRun
@@ -74,6 +75,7 @@ class CommandVerdict:
     findings: tuple[Finding, ...]
     tolerated: tuple[Finding, ...]
     processes: tuple[ProcessEvidence, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -108,9 +110,9 @@ def judge_command(  # noqa: PLR0913 - what a verdict rests on
         run.processes, [(*one.kept, *(item.finding for item in one.suppressed)) for one in each]
     )
     doubts = run.canary.reasons if run.canary else ()
-    ran = {process.detector for process in run.processes} | run.started
+    ran = {process.detector for process in run.processes if not process.printed} | run.started
     if not ran and run.ended is not None:
-        processes = (own_program(run.command, detector),)
+        processes = (own_program(run.command, detector), *processes)
     if not shut:
         doubts = tuple(_doubts(run, detector, processes, ran, needs_threads=needs_threads))
     code = RACES if shut else INCONCLUSIVE if doubts else CLEAN
@@ -146,7 +148,8 @@ def _doubts(
         yield from _capped(
             f"{_named(process)}: {state}: {reason}"
             for process in processes
-            if process.state == state and process.pid not in {None, *going_on}
+            if process.state == state and process.pid not in going_on
+            if process.pid is not None or process.state == "DIED"  # the other one is told above
             for reason in process.reasons
         )
     if needs_threads and lacks_threads(run.processes, run.starts):
@@ -165,6 +168,8 @@ def _capped(reasons: Iterable[str]) -> Iterable[str]:
 
 
 def _named(process: ProcessEvidence) -> str:
+    if process.pid is None:
+        return "a process"
     program = f" ({process.program})" if process.program else ""
     return f"process {process.pid}{program}"
 

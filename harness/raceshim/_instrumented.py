@@ -27,7 +27,7 @@ _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
-_EXECUTABLE, _LOAD, _SYMTAB, _DYNSYM, _SOURCE, _UNDEFINED = 2, 1, 2, 11, 4, 0
+_LOAD, _SYMTAB, _DYNSYM, _SOURCE, _UNDEFINED = 1, 2, 11, 4, 0
 
 _CONSTRUCTORS = (b"tsan.module_ctor", b"_sub_I_00099_")
 #: What only instrumented code refers to.
@@ -51,7 +51,7 @@ class Binary:
     `kind` is "program" (an ELF file, of whatever use), "script" or "other". `runtime` tells
     whether any detector's runtime is in it or a library of its own, `thread_runtime` whether it is
     ThreadSanitizer's. `instrumented` is None where nobody can know. `base` is the address at which
-    a program that cannot be moved is linked.
+    it is linked, None where the system chooses.
     """
 
     kind: str
@@ -110,7 +110,7 @@ def _examine(path: str, _device: int, _inode: int, _changed: int) -> Binary:
 
 
 def _read(image: mmap.mmap) -> Binary:
-    kind, *_ = header = _HEADER.unpack_from(image)
+    header = _HEADER.unpack_from(image)
     tables = dict(_tables(image, header))
     names = [image[start : start + size] for start, size in (t.names for t in tables.values())]
     return Binary(
@@ -118,7 +118,7 @@ def _read(image: mmap.mmap) -> Binary:
         runtime=any(image.find(name) >= 0 for name in _RUNTIMES),
         thread_runtime=any(name in table for table in names for name in _THREAD_RUNTIMES),
         instrumented=_instrumented(image, tables),
-        base=_base(image, header) if kind == _EXECUTABLE else None,
+        base=_base(image, header),
     )
 
 
@@ -180,5 +180,5 @@ def _base(image: mmap.mmap, header: tuple[int, ...]) -> int | None:
     for index in range(count):
         segment = _SEGMENT.unpack_from(image, place + step * index)
         if segment[0] == _LOAD:
-            return int(segment[3])
+            return int(segment[3]) or None
     return None

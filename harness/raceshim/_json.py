@@ -42,6 +42,7 @@ def document(result: GateResult) -> Json:
         "exit_code": result.exit_code,
         "headline": headline(result),
         "reasons": [printable(reason) for reason in result.reasons],
+        "notes": [printable(note) for note in result.notes],
         "command": [printable(word) for word in result.command],
         "end": None if result.end is None else _end(result.end),
         "started": result.started_utc.isoformat(timespec="seconds") + "Z",

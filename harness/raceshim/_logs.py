@@ -10,8 +10,8 @@ open, and whoever comes later makes a new one. That takes less than the start of
 Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
 bears. And there is a file that ThreadSanitizer's runtime reads at the end of its start, as its
 suppressions: if the file's access time has changed, some process ran under it, though it may have
-ended without a word (killed, or by _exit), and the kernel tells how often. A file of options
-would prove nothing: it is read before the runtime finds out that its memory is taken, and dies.
+been killed before it said a word; the kernel tells how often. A file of options would prove
+nothing: it is read before the runtime finds out that its memory is taken, and dies.
 """
 
 from __future__ import annotations

@@ -152,8 +152,8 @@ OPTIONS = {
             str,
             "exit",
             "how a clean process proves that the detector ran: exit = a record when it ends, "
-            "also a clean one; start = a line when it starts too, so a process without an end "
-            "(killed, or ended by _exit) makes the verdict inconclusive",
+            "also a clean one; start = a line when it starts too, so a process that is "
+            "killed makes the verdict inconclusive",
             choices=("exit", "start"),
         ),
         Option(
@@ -162,6 +162,14 @@ OPTIONS = {
             False,
             "plant a known race in every program under ThreadSanitizer; where it is not caught, "
             "the verdict is inconclusive",
+        ),
+        Option(
+            "output",
+            str,
+            "scan",
+            "scan = search what the command writes for reports of processes whose options "
+            "something has overwritten (a terminal only if asked); leave = give it our own streams",
+            choices=("scan", "leave"),
         ),
         Option(
             "suppressions",
@@ -199,7 +207,7 @@ OPTIONS = {
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector", "cover"),
     "run": (
-        *("detector", "timeout", "wait", "evidence", "canary", "suppressions"),
+        *("detector", "timeout", "wait", "evidence", "canary", "output", "suppressions"),
         *("tolerate", "json"),
     ),
     "gate": tuple(name for name in OPTIONS if name != "coverdir"),
@@ -280,6 +288,7 @@ class Settings:
     wait: float
     evidence: str
     canary: bool
+    output: str
     suppressions: str | None
     tolerate: str | None
     json: str | None

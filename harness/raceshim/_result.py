@@ -89,10 +89,10 @@ class GateResult:
     """A verdict with everything that it rests on.
 
     `findings` shut the gate. `tolerated` ones are of a kind that the policy only tells of.
-    `reasons` say why the verdict is inconclusive, or what was in doubt beside the findings.
-    `root` is the folder that holds the sources; paths below it are shown relative to it. `left`
-    are pid and command of instrumented processes that go on after the command. `canaries` is None
-    when none was to be planted.
+    `reasons` say why the verdict is inconclusive, or what was in doubt beside the findings;
+    `notes` are advice. `root` is the folder that holds the sources; paths below it are shown
+    relative to it. `left` are pid and command of instrumented processes that go on after the
+    command. `canaries` is None when none was to be planted.
     """
 
     command: tuple[str, ...]
@@ -110,6 +110,7 @@ class GateResult:
     failures: tuple[Failure, ...] = ()
     left: tuple[tuple[int, str], ...] = ()
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     canaries: tuple[CanaryEvidence, ...] | None = None
 
     @property

@@ -29,6 +29,8 @@ from raceshim._report_frames import MACHINE_STACK_FORMAT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from raceshim._tee import Tee
+
 #: Mere defaults: the user's options win over these.
 #: history_size: with less, a race whose first access is long ago is dropped in silence.
 #: atexit_sleep_ms: the runtime's own second for every process that leaves a thread behind.
@@ -36,8 +38,10 @@ _DEFAULTS = {
     "TSAN_OPTIONS": "history_size=7:second_deadlock_stack=1:atexit_sleep_ms=100",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
-#: ThreadSanitizer's record at the exit of a process; the others have none.
-_EXIT_RECORD = {"TSAN_OPTIONS": "print_module_map=1"}
+#: ThreadSanitizer's record at the exit of a process. The others have none (but AddressSanitizer
+#: when it ends a program). clang's reads the other variable as well: when a script overwrites the
+#: first one, the log and the record are still there.
+_EXIT_RECORD = dict.fromkeys(("TSAN_OPTIONS", "UBSAN_OPTIONS"), "print_module_map=1")
 #: Names the folder of a canary's claims; see `_canary`, which is not imported without need.
 CANARY_CLAIMS = "RACESHIM_CANARY_CLAIMS"
 _GRACE = 2.0
@@ -113,16 +117,17 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     cwd: Path | None = None,
     capture: bool = False,
     meanwhile: Callable[[], object] | None = None,
+    tee: Tee | None = None,
 ) -> Ended:
     """Run a command to its end, its timeout, or an interrupt; none of the last two leaves a child.
 
     With `capture` the command gets a session of its own, no stdin, and its output is returned;
-    otherwise it has ours. `meanwhile` is called once while the command runs.
+    otherwise it has ours, or those of `tee`. `meanwhile` is called once while the command runs.
     """
     start = time.monotonic()
     timed_out = False
     out, err = b"", b""
-    process = _start(command, environ, logs, cwd, capture=capture)
+    process = _start(command, environ, logs, cwd, capture=capture, tee=tee)
     try:
         if meanwhile is not None:
             meanwhile()
@@ -142,33 +147,37 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
 
 
-def _start(
+def _start(  # noqa: PLR0913 - see run
     command: Sequence[str],
     environ: Mapping[str, str],
     logs: LogFolder,
     cwd: Path | None,
     *,
     capture: bool,
+    tee: Tee | None,
 ) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE if capture else None
     with _lock:
         _active.add(logs)
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=dict(environ),
             cwd=cwd,
             stdin=subprocess.DEVNULL if capture else None,
-            stdout=pipe,
-            stderr=pipe,
+            stdout=tee.stdout if tee else pipe,
+            stderr=tee.stderr if tee else pipe,
             start_new_session=capture,
             close_fds=capture,  # make's job server, for one, is an open file
         )
+        if tee is not None:
+            tee.started()
     except OSError as error:
         raise ToolError(f"cannot run {command[0]}: {error.strerror}") from None
     except BaseException:  # interrupted when the child may already be there
         end_all(logs)
         raise
+    return process
 
 
 def _end(process: subprocess.Popen[bytes], logs: LogFolder) -> None:

@@ -57,8 +57,8 @@ def evidence(
 def lacks_threads(processes: Sequence[ProcessLog], starts: int) -> bool:
     """Whether surely no process that ran under ThreadSanitizer ever created a thread.
 
-    `starts` is how often its runtime was seen to start; who has left no record of his end (killed,
-    or gone by exec or _exit) may have had threads.
+    `starts` is how often its runtime was seen to start; who has left no record of its end (killed,
+    or gone by exec) may have had threads.
     """
     ran = [process for process in processes if process.detector == "thread"]
     if not starts or without_record(processes, starts):
@@ -106,7 +106,7 @@ def _why_not_started(base: int | None) -> str:
         )
     return (
         "left nothing: it could not start (see what it printed), or the program was given other "
-        "options than the gate's, or it ended by _exit before it was ready"
+        "options than the gate's"
     )
 
 
@@ -146,12 +146,16 @@ def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[s
     reasons = [_broken_down(failure.kind) for failure in process.parsed.failures]
     if crash is not None:
         reasons.append(f"it crashed: {crash}")
-    if not process.parsed.complete:
+    if process.printed:
+        reasons.append(
+            "its reports were printed: its log is elsewhere, and so is what else it said"
+        )
+        if not process.parsed.complete:
+            reasons.append("what it printed is cut off or damaged")
+    elif not process.parsed.complete:
         reasons.append("its log is cut off or damaged")
     elif process.detector == "thread" and not (process.completed or replaced or reasons):
-        reasons.append(
-            "it left no record of its end: it was killed, or ended by _exit, or its log was closed"
-        )
+        reasons.append("it left no record of its end: it was killed, or closed the log")
     return tuple(reasons)
 
 

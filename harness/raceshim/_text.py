@@ -38,6 +38,7 @@ def command_text(verdict: CommandVerdict, *, colour: bool) -> str:
     if verdict.run.canary is not None:
         parts.append(f"  {verdict.run.canary.text()}")
     parts += [f"  {reason}" for reason in verdict.reasons]
+    parts += [f"  note: {note}" for note in verdict.notes]
     parts += [
         f"  tolerated: {finding.title}, {finding.fingerprint}, {_many(finding.count, 'report')}"
         for finding in verdict.tolerated
