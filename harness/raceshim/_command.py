@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from raceshim._evidence import ProcessLog
     from raceshim._gate import CommandVerdict
+    from raceshim._late import Names
     from raceshim._options import Settings
     from raceshim._policy import Policy
     from raceshim._run import Ended, LeftBehind
@@ -49,14 +50,21 @@ def gate_command(
     suppressions = _suppressions(settings)
     policy = _policy(settings)
     asked = "output" in settings.told
-    with LogFolder() as logs, Tee(scan=settings.output == "scan", terminals=asked) as tee:
+    with (
+        LogFolder() as logs,
+        Tee(scan=settings.output == "scan", terminals=asked) as tee,
+        _late_names(settings) as (names, refused),
+    ):
         ended = None
         left: list[LeftBehind] = []
         unwatched: Unwatched | None = None
         if command:
             # What is suppressed or tolerated is no failure of the command either.
             options = "exitcode=0" if suppressions or policy else ""
-            environ = environment(logs, os.environ, evidence=settings.evidence, options=options)
+            late = names is not None
+            environ = environment(
+                logs, os.environ, evidence=settings.evidence, options=options, late=late
+            )
             if settings.canary:
                 from raceshim._canary import plant  # noqa: PLC0415 - most commands have none
                 from raceshim._unwatched import Unwatched  # noqa: PLC0415
@@ -70,7 +78,7 @@ def gate_command(
                 )
                 left = left_behind(logs, settings.wait)
         tee.finish()
-        return judge_logs(
+        verdict = judge_logs(
             logs,
             command,
             ended,
@@ -81,7 +89,9 @@ def gate_command(
             needs_threads=detector == "thread",
             canary=unwatched,
             tee=tee,
+            names=names,
         )
+        return replace(verdict, notes=(*verdict.notes, *refused, *(names.notes if names else ())))
 
 
 def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
@@ -96,12 +106,13 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     policy: Policy | None = None,
     needs_threads: bool = False,
     tee: Tee | None = None,
+    names: Names | None = None,
 ) -> CommandVerdict:
     """Read what the processes of a command have left, and what they have printed, and judge it."""
     from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
     from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
 
-    logged = read_processes(logs)
+    logged = read_processes(logs, names)
     started = frozenset(logs.started())
     planted = None
     printed, terminals = _printed(tee, logged)
@@ -138,6 +149,23 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     from raceshim._printed import notes  # noqa: PLC0415
 
     return replace(verdict, notes=notes(printed, terminals, evidence=ran))
+
+
+@contextlib.contextmanager
+def _late_names(settings: Settings) -> Iterator[tuple[Names | None, tuple[str, ...]]]:
+    """Give what completes the logs if no names are to be looked up online, or say why not."""
+    if settings.symbolize != "late":
+        yield None, ()
+        return
+    from raceshim._late import Names, needs_names  # noqa: PLC0415 - most commands do without
+
+    if needs_names(os.environ.get("TSAN_OPTIONS", "")):
+        yield None, ("not symbolised late: TSAN_OPTIONS asks for names while the program runs",)
+        return
+    from raceshim._symbolizer import Symbolizer  # noqa: PLC0415
+
+    with Symbolizer() as symbolizer:
+        yield Names(symbolizer), ()
 
 
 def _printed(

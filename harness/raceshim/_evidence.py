@@ -13,6 +13,7 @@ from raceshim._report import ParsedLog, parse_log, parse_valgrind_xml
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from raceshim._late import Names
     from raceshim._logs import LogFolder
 
 #: The detectors' names for themselves.
@@ -51,17 +52,20 @@ class ProcessLog:
     printed: bool = False
 
 
-def read_processes(logs: LogFolder) -> tuple[ProcessLog, ...]:
-    """Read all logs of a folder, in the order in which they began."""
-    return tuple(_read(path) for path in logs.files())
+def read_processes(logs: LogFolder, names: Names | None = None) -> tuple[ProcessLog, ...]:
+    """Read all logs of a folder, in the order in which they began; `names` completes them."""
+    return tuple(_read(path, names) for path in logs.files())
 
 
-def _read(path: Path) -> ProcessLog:
+def _read(path: Path, names: Names | None) -> ProcessLog:
     name, _, pid = path.name.partition("-")[2].removesuffix(".xml").rpartition(".")
     data = path.read_bytes()
     if path.name.endswith(".xml"):
         return ProcessLog(name, int(pid), None, completed=False, parsed=parse_valgrind_xml(data))
-    record, text = take_record(data.decode(errors="replace"))
+    text = data.decode(errors="replace")
+    if names is not None:
+        text = names.complete(text, path.stat().st_mtime_ns)
+    record, text = take_record(text)
     started, text = take_start(text)
     parsed = parse_log(text)
     detector = detector_of(parsed)

@@ -87,7 +87,8 @@ class LogFolder:
             self._watch.wake()
         self._collector.join()
         if self._watch is not None:
-            self._watch.close()
+            # The kernel takes its time, 5 ms and more, and nobody need wait for it.
+            threading.Thread(target=self._watch.close, name="raceshim-close", daemon=True).start()
         shutil.rmtree(self.path, ignore_errors=True)
 
     @property

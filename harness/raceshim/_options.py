@@ -164,6 +164,15 @@ OPTIONS = {
             "the verdict is inconclusive",
         ),
         Option(
+            "symbolize",
+            str,
+            None,
+            "online = the detector looks the names of functions up while the program runs; late = "
+            "the gate does, once for each address (online for commands, late for folders of "
+            "programs)",
+            choices=("online", "late"),
+        ),
+        Option(
             "output",
             str,
             "scan",
@@ -207,8 +216,8 @@ OPTIONS = {
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector", "cover"),
     "run": (
-        *("detector", "timeout", "wait", "evidence", "canary", "output", "suppressions"),
-        *("tolerate", "json"),
+        *("detector", "timeout", "wait", "evidence", "canary", "symbolize", "output"),
+        *("suppressions", "tolerate", "json"),
     ),
     "gate": tuple(name for name in OPTIONS if name != "coverdir"),
 }
@@ -288,6 +297,7 @@ class Settings:
     wait: float
     evidence: str
     canary: bool
+    symbolize: str | None
     output: str
     suppressions: str | None
     tolerate: str | None

@@ -83,8 +83,11 @@ def environment(
     *,
     evidence: str = "exit",
     options: str = "",
+    late: bool = False,
 ) -> dict[str, str]:
     """Return the environment of a command whose detectors shall log to a folder.
+
+    With `late` ThreadSanitizer leaves the names out; see `_late`.
 
     `options` are more of the user's, for every runtime.
     """
@@ -98,6 +101,7 @@ def environment(
             f"stack_trace_format={_quoted(MACHINE_STACK_FORMAT)}",
             "" if quiet else "verbosity=1",
             _EXIT_RECORD.get(variable, ""),
+            "symbolize=0" if late and variable == "TSAN_OPTIONS" else "",
             START_OPTION if evidence == "start" and variable == "TSAN_OPTIONS" else "",
         ]
         # A default like the others: who has suppressions of his own needs them more than a witness.

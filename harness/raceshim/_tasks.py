@@ -17,11 +17,13 @@ from raceshim._build import Builder, Built, Case, can_be_covered
 from raceshim._compilers import VALGRIND_TOOLS, Compiler, find_all, which
 from raceshim._errors import BuildError, Interrupted, ToolError
 from raceshim._evidence import read_processes
+from raceshim._late import Names, needs_names
 from raceshim._logs import LogFolder
 from raceshim._outcomes import observe
 from raceshim._programs import Program, load_programs
 from raceshim._report import ParsedLog, parse_log
 from raceshim._run import Ended, end_active, environment, run
+from raceshim._symbolizer import Symbolizer, find_symbolizer
 from raceshim._verdicts import CaseVerdict, ProgramRun
 
 if TYPE_CHECKING:
@@ -42,9 +44,9 @@ def gate_programs(
     """
     cases = plan(load(paths), settings)
     started(len(cases))
-    with _build_folder(settings) as folder:
+    with _build_folder(settings) as folder, _late_names(settings) as names:
         builder = Builder(folder, cover=settings.cover)
-        gate = functools.partial(gate_case, builder=builder, runs=settings.runs)
+        gate = functools.partial(gate_case, builder=builder, runs=settings.runs, names=names)
         return _in_parallel(gate, cases, settings.jobs, done)
 
 
@@ -77,22 +79,24 @@ def compilers_of(
     return fit[:1] if settings.compiler == "auto" else fit
 
 
-def gate_case(case: Case, builder: Builder, runs: int) -> CaseVerdict:
-    """Build a case, run it, and judge what it showed."""
+def gate_case(case: Case, builder: Builder, runs: int, names: Names | None = None) -> CaseVerdict:
+    """Build a case, run it, and judge what it showed; with `names`, it runs without any."""
     expected = case.program.outcomes(case.variant, case.compiler)
     try:
         built = builder.build(case)
     except BuildError as error:
         return CaseVerdict(case, expected, (), str(error))
-    return CaseVerdict(case, expected, tuple(run_program(built) for _ in range(runs)))
+    return CaseVerdict(case, expected, tuple(run_program(built, names) for _ in range(runs)))
 
 
-def run_program(built: Built) -> ProgramRun:
+def run_program(built: Built, names: Names | None = None) -> ProgramRun:
     """Run a program once."""
+    if not _may_be_late(built.case.program, built.case.compiler):
+        names = None
     program, compiler = built.case.program, built.case.compiler
-    found = _run_once(built, ())
+    found = _run_once(built, (), names)
     if "unexpected memory mapping" in {f.kind for p in found[1] for f in p.failures}:
-        found = _run_once(built, ("setarch", "-R"))
+        found = _run_once(built, ("setarch", "-R"), names)
     ended, parsed, evidence = found
     wanted = program.get("stdout", compiler)
     signs = observe(
@@ -113,7 +117,9 @@ def run_program(built: Built) -> ProgramRun:
     )
 
 
-def _run_once(built: Built, prefix: Sequence[str]) -> tuple[Ended, list[ParsedLog], bool]:
+def _run_once(
+    built: Built, prefix: Sequence[str], names: Names | None
+) -> tuple[Ended, list[ParsedLog], bool]:
     program, compiler = built.case.program, built.case.compiler
     detector = program.detector
     own = dict(word.split("=", 1) for word in program.words("env", compiler))
@@ -123,7 +129,8 @@ def _run_once(built: Built, prefix: Sequence[str]) -> tuple[Ended, list[ParsedLo
         clean.setdefault("RACESHIM_COVERDIR", str(built.cover_dir))
     with LogFolder() as logs:
         options = f"exitcode={_EXIT_CODE}:{program.get('options', compiler).replace(' ', ':')}"
-        environ = environment(logs, clean | own, options=options.strip(":"))
+        late = names is not None
+        environ = environment(logs, clean | own, options=options.strip(":"), late=late)
         command = [*prefix, str(built.binary), *program.words("args", compiler)]
         if detector in VALGRIND_TOOLS:
             command = [*_valgrind(detector, logs), *command]
@@ -135,7 +142,7 @@ def _run_once(built: Built, prefix: Sequence[str]) -> tuple[Ended, list[ParsedLo
             cwd=built.binary.parent,
             capture=True,
         )
-        processes = read_processes(logs)
+        processes = read_processes(logs, names)
         ran = {p.detector for p in processes} | logs.started()
     parsed = [p.parsed for p in processes]
     if detector not in VALGRIND_TOOLS:
@@ -154,6 +161,27 @@ def _valgrind(tool: str, logs: LogFolder) -> list[str]:
         "--fair-sched=try",
         "--child-silent-after-fork=yes",
     ]
+
+
+def _may_be_late(program: Program, compiler: Compiler) -> bool:
+    """Tell whether a program runs as ever without names: its options and sources ask for none."""
+    texts = [*program.words("env", compiler), program.get("options", compiler)]
+    sources = (program.path, *program.files("helper", compiler))
+    return not needs_names(*texts) and not any(
+        b"__tsan_default_" in source.read_bytes() for source in sources
+    )
+
+
+@contextmanager
+def _late_names(settings: Settings) -> Iterator[Names | None]:
+    """Give what names the logs of programs that run without; None if they look names up."""
+    if settings.symbolize == "online":
+        yield None
+    elif settings.symbolize is None and find_symbolizer() is None:
+        yield None  # gcc's runtime brings its own
+    else:
+        with Symbolizer() as symbolizer:
+            yield Names(symbolizer)
 
 
 @contextmanager
