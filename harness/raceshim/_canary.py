@@ -67,9 +67,13 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """What became of the known race in each program that ran under the detector."""
+    """What became of the known race in each program that ran under the detector.
+
+    `broke` tells whether the detector broke down in a child, which says so on stderr.
+    """
 
     programs: tuple[Tried, ...]
+    broke: bool = False
 
     @property
     def caught(self) -> int:
@@ -176,7 +180,8 @@ def _canary(
             causes.setdefault(process.program, _NOT_PLANTED)
     for program in unwatched:  # some process of it, though another one may be well
         causes[program] = causes.get(program) or _STRANGER
-    return Canary(tuple(Tried(name, not cause, cause) for name, cause in sorted(causes.items())))
+    tried = tuple(Tried(name, not cause, cause) for name, cause in sorted(causes.items()))
+    return Canary(tried, broke=any(claim.status for claim in claims))
 
 
 def _cause(claim: Claim, logs: LogFolder) -> str:

@@ -124,7 +124,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
         if printed:
             from raceshim._printed import leave_out  # noqa: PLC0415
 
-            printed = leave_out(printed, is_canary)
+            printed = leave_out(printed, is_canary, nameless=planted.broke)
     starts = logs.starts("thread")
     command_run = CommandRun(
         tuple(command),

@@ -72,15 +72,20 @@ def read_printed(
 
 
 def leave_out(
-    printed: Iterable[ProcessLog], foreign: Callable[[Report], bool]
+    printed: Iterable[ProcessLog], foreign: Callable[[Report], bool], *, nameless: bool
 ) -> tuple[ProcessLog, ...]:
-    """Return the processes without some of their reports, and none that has nothing else."""
+    """Return the processes without some of their reports, and none that has nothing else.
+
+    With `nameless` the breakdowns that name no process go too.
+    """
     left = []
     for process in printed:
-        reports = tuple(report for report in process.parsed.reports if not foreign(report))
-        whole = process.parsed.complete
-        if reports or process.parsed.failures or not whole:
-            left.append(replace(process, parsed=replace(process.parsed, reports=reports)))
+        parsed = process.parsed
+        reports = tuple(report for report in parsed.reports if not foreign(report))
+        failures = tuple(f for f in parsed.failures if f.pid is not None or not nameless)
+        if reports or failures or not parsed.complete:
+            kept = replace(parsed, reports=reports, failures=failures)
+            left.append(replace(process, parsed=kept))
     return tuple(left)
 
 
