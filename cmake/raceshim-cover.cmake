@@ -78,7 +78,7 @@ function(_raceshim_cover_clang mode thread)
     if(mode STREQUAL "edge-counts")
       set(engine 3)
     endif()
-    set(compile -fsanitize-coverage=${how},pc-table)
+    set(compile -fsanitize-coverage=${how},pc-table,no-prune)
     set(source cover_registrar_edges.c)
     set(plain -O2 -momit-leaf-frame-pointer) # what it calls at each edge is to be short
   else()

@@ -184,10 +184,10 @@ def _edges(wish: Wish) -> list[str]:
             f"--cover={wish.mode} contradicts {other}: both need SanitizerCoverage for themselves. "
             "Take --cover=count, which does not, or leave the flag out"
         )
-    # Whether the edge was taken, in place, or a call at each edge.
-    return [
-        f"-fsanitize-coverage={'trace-pc-guard' if wish.guards else 'inline-bool-flag'},pc-table"
-    ]
+    # Whether the edge was taken, in place, or a call at each edge. Every block: clang leaves out
+    # those that others imply, and without the program's graph their lines would be wrong.
+    how = "trace-pc-guard" if wish.guards else "inline-bool-flag"
+    return [f"-fsanitize-coverage={how},pc-table,no-prune"]
 
 
 def _refuse_generate(wish: Wish, *flags: str) -> None:

@@ -32,14 +32,16 @@ COMPILER = "Debian Clang 19.1.7 (3~deb12u1)"
 LARGE = 2**64 - 1
 
 
-def source_meta(mode: Mode = Mode.COUNT, path: str = "/opt/prog") -> Meta:
+def source_meta(mode: Mode = Mode.COUNT, path: str = "/opt/prog", size: int = 8) -> Meta:
     functions = (
         Function(1, LARGE, 2, 0),
         Function(LARGE, 0, 1, 3),
         Function(3, 3, 130, 0),
         Function(0x1234567890ABCDEF, 4, 1, 0),
     )
-    return make_meta(SOURCE, mode, path, "ab12", COMPILER, Source(10, 8, functions, b"\x04\0main"))
+    return make_meta(
+        SOURCE, mode, path, "ab12", COMPILER, Source(10, size, functions, b"\x04\0main")
+    )
 
 
 def edges_meta(mode: Mode = Mode.SET) -> Meta:
@@ -73,7 +75,8 @@ def samples() -> list[tuple[Meta, Records]]:
     """Return a link unit of every engine, and counts in it."""
     return [
         (source_meta(), {0: ((5, 0), b""), 1: ((LARGE,), b"\1\0\xff"), 2: ((300,) * 130, b"")}),
-        (source_meta(Mode.SET), {0: ((1, 0), b""), 3: ((1,), b"")}),
+        (source_meta(Mode.SET), {0: ((3, 0), b""), 3: ((1,), b"")}),
+        (source_meta(Mode.SET, size=1), {0: ((1, 0), b""), 3: ((1,), b"")}),
         (edges_meta(), {0: 1, 2: 1, 4: 1}),
         (edges_meta(Mode.COUNT), {1: 1, 3: LARGE}),
         (registered_meta(), {0: 7, 2: 2**32}),
@@ -135,8 +138,6 @@ def from_profraw(raw: bytes, binary: Path, mode: Mode, compiler: str) -> tuple[M
             there = bitmap_at + (bitmap_ptr + index * size - head["dbitmap"]) % 2**64
             bits = raw[there : there + bitmap]
         functions.append(Function(name, function_hash, count, bitmap))
-        if mode == Mode.SET:
-            values = tuple(int(v > 0) for v in values)
         if any(values) or any(bits):
             records[index] = (values, bits)
     identity = Source(version, width, tuple(functions), raw[names_at : names_at + head["names"]])

@@ -50,9 +50,7 @@ def test_one_step_build_counts_with_our_runtime(
     run_covered(folder / "main", folder / "out")
     (unit,) = counts(folder / "out")
     assert str(unit.meta.mode) == mode
-    assert sorted(values for values, _ in unit.records.values()) == (
-        [(1,), (1, 1)] if mode == "set" else [(1,), (3, 2)]
-    )
+    assert sorted(values for values, _ in unit.records.values()) == [(1,), (3, 2)]
     assert not (folder / "default.profraw").exists()
 
 
@@ -69,7 +67,7 @@ def test_edges_come_without_a_sanitizers_runtime(
     run_covered(folder / "main", folder / "out")
     (unit,) = counts(folder / "out")
     assert {2: "edges", 3: "edge-counts"}[unit.meta.engine] == mode
-    assert len(unit.records) >= 3
+    assert len(unit.records) >= 2  # main and f, of which optimised code is one block
     if mode == "edge-counts":
         assert 3 in unit.records.values()  # f is called three times
 

@@ -22,7 +22,7 @@ from cover_samples import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from raceshim.cover._bodies import Edges, Gcov, Registered, Source
+from raceshim.cover._bodies import Edges, Gcov, Registered, Source, is_flag
 from raceshim.cover._merge import combine
 from raceshim.cover._units import (
     Counters,
@@ -47,7 +47,7 @@ METAS = [meta for meta, _ in samples() if not isinstance(meta.identity, Gcov)]
 @st.composite
 def records(draw: st.DrawFn, meta: Meta) -> Records:
     identity = meta.identity
-    flags = meta.mode == Mode.SET
+    flags = is_flag(identity, is_set=meta.mode == Mode.SET)
     value = st.integers(0, 1) if flags else st.one_of(st.integers(0, 3), st.integers(0, LARGE))
     if isinstance(identity, Source):
         return {
@@ -76,7 +76,7 @@ def test_merging_is_commutative_associative_and_for_flags_idempotent(data: st.Da
     one, two, three = (data.draw(records(meta)) for _ in range(3))
     assert added(meta, one, two) == added(meta, two, one)
     assert added(meta, added(meta, one, two), three) == added(meta, one, added(meta, two, three))
-    if meta.mode == Mode.SET:
+    if is_flag(meta.identity, is_set=meta.mode == Mode.SET):
         assert added(meta, one, one) == one
 
 

@@ -33,7 +33,7 @@ FILES = [write_meta(meta) for meta, _ in samples()] + [
     write_counters(Counters(meta, 12, 34, records)) for meta, records in samples()
 ]
 #: Files of several units.
-FILES += [b"".join(FILES[:6]), b"".join(FILES[6:])]
+FILES += [b"".join(FILES[: len(METAS)]), b"".join(FILES[len(METAS) :])]
 
 
 def read(data: bytes) -> list[Meta] | list[Counters]:
@@ -160,8 +160,8 @@ def test_damage_is_refused_at_its_place(data: bytes, place: int, reason: str) ->
     assert reason in str(caught.value)
 
 
-def test_set_mode_has_no_counts() -> None:
-    meta = source_meta(Mode.SET)
+def test_counter_of_one_byte_is_no_count() -> None:
+    meta = source_meta(Mode.SET, size=1)
     data = write_counters(Counters(meta, 1, 2, {3: ((1,), b"")}))
     with pytest.raises(CoverFileError, match=r"byte 65: a count of 2 where only 0 and 1"):
         read(changed(data, 65, b"\2"))

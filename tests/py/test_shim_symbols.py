@@ -31,8 +31,8 @@ SIGNAL_DATA = {"rshi_kept", "rshi_listed"}
 SIGNAL_LIBC = {"unwind_objects_sig": {"_dl_find_object"}}
 # What the rest of the library takes from libc.
 LIBC = {
-    "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dl_iterate_phdr", "dladdr",
-    "dlopen", "getauxval", "mmap", "munmap", "pthread_atfork", "secure_getenv",
+    "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dl_iterate_phdr",
+    "dladdr", "dlopen", "getauxval", "mmap", "munmap", "pthread_atfork", "secure_getenv",
     "strerrordesc_np",
 }  # fmt: skip
 LIBC_IF_THERE = {"_dl_find_object"}

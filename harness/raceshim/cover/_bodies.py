@@ -110,10 +110,14 @@ def sizes(identity: Identity) -> tuple[int, int]:
 
 
 def is_flag(identity: Identity, *, is_set: bool) -> bool:
-    """Whether counts say no more than executed or not: they are never added."""
+    """Whether counts say no more than executed or not: they are never added.
+
+    Clang's counters are counts in set mode too: a region without a counter of its own is
+    a difference of others', and the differences of flags are wrong.
+    """
     match identity:
         case Source():
-            return is_set or identity.counter_size == 1
+            return identity.counter_size == 1
         case Edges():
             return not identity.counted
         case Registered():
@@ -172,10 +176,10 @@ def write_identity(identity: Identity) -> bytes:
     return bytes(out)
 
 
-def read_records(reader: Reader, identity: Identity, *, is_set: bool) -> Records:
+def read_records(reader: Reader, identity: Identity) -> Records:
     """Read the counts; an index out of range or a count that cannot be is refused."""
     if isinstance(identity, Source):
-        return _read_functions(reader, identity, only_flags=is_flag(identity, is_set=is_set))
+        return _read_functions(reader, identity)
     records: Records = {}
     limit = len(_things(identity))
     has_count = not isinstance(identity, Edges) or identity.counted
@@ -275,7 +279,7 @@ def _read_registered(reader: Reader) -> Registered:
     return Registered(name, bits, tuple(points))
 
 
-def _read_functions(reader: Reader, identity: Source, *, only_flags: bool) -> Records:
+def _read_functions(reader: Reader, identity: Source) -> Records:
     records: Records = {}
     functions = identity.functions
     limit = len(functions)
@@ -292,7 +296,7 @@ def _read_functions(reader: Reader, identity: Source, *, only_flags: bool) -> Re
             reader.place += len(run)
         else:
             values = tuple([reader.var("a count") for _ in range(function.counters)])
-        if only_flags and values and max(values) > 1:
+        if identity.counter_size == 1 and values and max(values) > 1:
             reader.fail(f"a count of {max(values)} where only 0 and 1 can be", place)
         records[index] = (values, reader.take(function.bitmap, "a bitmap"))
     return records

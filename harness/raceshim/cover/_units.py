@@ -114,7 +114,7 @@ def read_counters(raw: Raw, meta: Meta) -> Counters:
             header + 10,
         )
     number, pid, time = raw.numbers
-    records = _bodies.read_records(reader, meta.identity, is_set=meta.mode == Mode.SET)
+    records = _bodies.read_records(reader, meta.identity)
     if len(records) != number:
         reader.fail(f"the header says {number} records, the body has {len(records)}", header + 40)
     return Counters(meta, pid, time, records)

@@ -124,7 +124,7 @@ static void source_fold(const struct rshi_unit *u, void *into, const void *from)
 	for (uint64_t i = 0; i < l->counters; i++) {
 		uint64_t sum = a[i] + b[i];
 
-		if (u->mode == RSH_COVER_SET || u->counter_size == 1)
+		if (u->counter_size == 1)
 			a[i] |= b[i];
 		else
 			a[i] = sum < b[i] ? UINT64_MAX : sum;
@@ -158,9 +158,12 @@ static uint64_t source_records(const struct rshi_unit *u, const void *copy, stru
 
 		if (source_is_live(counters, n, bits, m)) {
 			rshi_put_var(s, gap);
+			/*
+			 * Set mode too keeps the counts: a region without a counter of its own
+			 * is a difference of others', and of ones it would come out as 0.
+			 */
 			for (uint32_t i = 0; i < n; i++)
-				rshi_put_var(s, u->mode == RSH_COVER_SET ? counters[i] != 0
-				                                         : counters[i]);
+				rshi_put_var(s, counters[i]);
 			rshi_put_bytes(s, bits, m);
 			records++;
 			gap = 0;

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From source to report: what `raceshim cc --cover` builds, run, read by `raceshim cover`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import cover_stock
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness_programs import Raceshim
+
+CLANGS = ("clang-14", "clang-19")
+ARGUMENTS = ("5", "-3", "102", "0", "12")
+
+
+def covered(
+    raceshim: Raceshim, folder: Path, compiler: str, mode: str, *flags: str, detector: str = "none"
+) -> Path:
+    """Build the sample program, run it; return the directory of its coverage."""
+    out = folder / f"{compiler}-{mode}-{detector}-{len(flags)}"
+    (out / "cov").mkdir(parents=True)
+    (folder / "prog.c").write_text(cover_stock.PROGRAM)
+    words = ["--compiler", compiler, f"--cover={mode}", "--detector", detector, "-g", *flags]
+    raceshim("cc", *words, folder / "prog.c", "-o", out / "prog")
+    environ = raceshim.environ | {"RACESHIM_COVERDIR": str(out / "cov")}
+    done = subprocess.run(
+        [out / "prog", *ARGUMENTS], env=environ, check=True, capture_output=True, text=True
+    )
+    assert not done.stderr
+    return out / "cov"
+
+
+def lines(raceshim: Raceshim, place: Path) -> dict[int, int]:
+    """Return how often each line was executed."""
+    text = raceshim("cover", "export", "--format", "lcov", place).stdout
+    assert text.count("SF:") == 1
+    return {int(n): int(count) for n, count in re.findall(r"^DA:(\d+),(\d+)$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("detector", ["none", "thread"])
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_every_mode_agrees_on_what_was_executed(
+    raceshim: Raceshim, tmp_path: Path, compiler: str, detector: str
+) -> None:
+    def of(mode: str) -> dict[int, int]:
+        return lines(raceshim, covered(raceshim, tmp_path, compiler, mode, detector=detector))
+
+    exact = of("atomic")
+    assert (exact[6], exact[8], exact[10], exact[16], exact[22]) == (5, 1, 1, 3, 0)
+    assert of("count") == exact
+    executed = {line: bool(count) for line, count in exact.items()}
+    # regions are differences of counters: of flags they would be wrong
+    assert {line: bool(count) for line, count in of("set").items()} == executed
+    for mode in ("edges", "edge-counts"):
+        found = of(mode)
+        assert len(found) > 10
+        assert {line: bool(count) for line, count in found.items()} == {
+            line: executed[line] for line in found if line in executed
+        } | {line: bool(found[line]) for line in found if line not in executed}
+
+
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_report_is_that_of_the_stock_runtime(
+    raceshim: Raceshim, tmp_path: Path, compiler: str
+) -> None:
+    cov = covered(raceshim, tmp_path, compiler, "atomic", "-O1")
+    stock = cover_stock.build(tmp_path / "stock", compiler, "-O1")
+    raw, *_ = stock.run(*ARGUMENTS)
+    ours = cov.parent / "ours.profraw"
+    raceshim("cover", "export", "--format", "profraw", cov, "-o", ours)
+    # the same source elsewhere: only its path differs
+    here = cover_stock.Built(cov.parent / "prog", compiler)
+    table = [line.split()[1:] for line in here.report(ours).splitlines() if "prog.c " in line]
+    wanted = [line.split()[1:] for line in stock.report(raw).splitlines() if "prog.c " in line]
+    assert table
+    assert table == wanted
+
+
+def test_gcc_is_read_by_gcov(raceshim: Raceshim, tmp_path: Path) -> None:
+    place = covered(raceshim, tmp_path, "gcc-12", "atomic")
+    covered_again = raceshim("cover", "func", place).stdout
+    assert re.search(r" 5  classify +.*/prog\.c:5$", covered_again, re.MULTILINE), covered_again
+    found = lines(raceshim, place)
+    assert (found[5], found[10], found[16], found[22]) == (5, 1, 3, 0)
