@@ -243,20 +243,19 @@ static int for_each_meta(int (*use)(void *arg, const struct rshi_unit *u, const 
 	rshi_unlock(&rshi_cover_sig.lock);
 	for (int program = 1; program >= 0; program--)
 		for (struct rshi_unit *u = rshi_unit_first(); u && !err; u = rshi_unit_next(u)) {
-			unsigned char *bytes;
-			size_t size;
+			struct rshi_meta meta;
 
 			if (u->is_program != program)
 				continue;
 			rshi_lock(&rshi_cover_sig.lock);
 			err = rshi_cover_ready(u);
 			if (!err)
-				err = rshi_cover_meta(u, &bytes, &size);
+				err = rshi_cover_meta(u, &meta);
 			rshi_unlock(&rshi_cover_sig.lock);
 			if (err)
 				break;
-			err = use(arg, u, bytes, size);
-			rshi_cover_meta_done(u, bytes, size);
+			err = use(arg, u, meta.bytes, meta.size);
+			rshi_cover_meta_done(&meta);
 		}
 	return err;
 }

@@ -249,22 +249,21 @@ void rshi_end_reserve(struct rshi_unit *u)
 
 static int write_meta(struct rshi_unit *u)
 {
-	unsigned char *bytes = NULL;
-	size_t size = 0;
+	struct rshi_meta meta;
 	int dir, close, err;
 
 	rshi_lock(&rshi_cover_sig.lock);
-	err = u->err ? u->err : rshi_cover_meta(u, &bytes, &size);
+	err = u->err ? u->err : rshi_cover_meta(u, &meta);
 	rshi_unlock(&rshi_cover_sig.lock);
 	if (err)
 		return err;
 	err = rshi_end_directory_sig(&dir, &close);
 	if (!err) {
-		err = rshi_store_meta_sig(dir, u, bytes, size);
+		err = rshi_store_meta_sig(dir, u, meta.bytes, meta.size);
 		if (close)
 			rshi_close_sig(dir);
 	}
-	rshi_cover_meta_done(u, bytes, size);
+	rshi_cover_meta_done(&meta);
 	return err;
 }
 

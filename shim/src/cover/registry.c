@@ -60,27 +60,31 @@ int rshi_cover_ready(struct rshi_unit *u)
 	return u->err;
 }
 
-int rshi_cover_meta(struct rshi_unit *u, unsigned char **bytes, size_t *size)
+int rshi_cover_meta(struct rshi_unit *u, struct rshi_meta *meta)
 {
 	struct rshi_sink s;
-	unsigned char *p;
 
-	if (u->meta) {
-		*bytes = u->meta;
-		*size = u->meta_size;
+	meta->bytes = u->meta;
+	meta->size = u->meta_size;
+	meta->is_mine = !u->meta;
+	if (!meta->is_mine)
 		return 0;
-	}
 	rshi_sink_count(&s);
 	rshi_put_meta(&s, u, u->ops);
-	*size = (size_t)s.total;
-	p = rshi_cover_map(*size + RSHI_VAR_MAX);
-	if (!p)
+	meta->size = (size_t)s.total;
+	meta->bytes = rshi_cover_map(meta->size + RSHI_VAR_MAX);
+	if (!meta->bytes)
 		return ENOMEM;
 	/* Never full, so never flushed. */
-	rshi_sink_init(&s, p, *size + RSHI_VAR_MAX, NULL, NULL);
+	rshi_sink_init(&s, meta->bytes, meta->size + RSHI_VAR_MAX, NULL, NULL);
 	rshi_put_meta(&s, u, u->ops);
-	*bytes = p;
 	return 0;
+}
+
+void rshi_cover_meta_done(const struct rshi_meta *meta)
+{
+	if (meta->is_mine)
+		rshi_cover_unmap(meta->bytes, meta->size + RSHI_VAR_MAX);
 }
 
 static void append(struct rshi_unit *u)
@@ -108,12 +112,6 @@ static struct rshi_unit *find_unloaded(const struct rshi_unit *u)
 	return NULL;
 }
 
-void rshi_cover_meta_done(const struct rshi_unit *u, unsigned char *bytes, size_t size)
-{
-	if (bytes != u->meta)
-		rshi_cover_unmap(bytes, size + RSHI_VAR_MAX);
-}
-
 static int any_unloaded(void)
 {
 	for (struct rshi_unit *u = rshi_unit_first(); u; u = rshi_unit_next(u))
@@ -124,8 +122,6 @@ static int any_unloaded(void)
 
 static void come_back(struct rshi_unit *old, struct rshi_unit *u)
 {
-	old->ops = u->ops;
-	old->ops_sig = u->ops_sig;
 	old->live = u->live;
 	old->live_layout = u->live_layout;
 	old->live_layout_size = u->live_layout_size;
@@ -197,14 +193,16 @@ int rshi_cover_add(struct rsh_cover_unit *unit, const struct rshi_cover_engine *
 /* Keep what the unit has counted, and what its meta unit says. */
 static int keep(struct rshi_unit *u)
 {
+	struct rshi_meta meta;
 	void *copy;
 	int err = rshi_cover_ready(u);
 
+	if (!err)
+		err = rshi_cover_meta(u, &meta);
 	if (err)
 		return err;
-	err = rshi_cover_meta(u, &u->meta, &u->meta_size);
-	if (err)
-		return err;
+	u->meta = meta.bytes;
+	u->meta_size = meta.size;
 	copy = rshi_cover_map(u->copy_size);
 	if (!copy)
 		return ENOMEM;

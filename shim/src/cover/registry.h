@@ -13,9 +13,15 @@ void rshi_cover_unmap(void *p, size_t size);
 /* Take a unit's counters out; what they have counted is kept. An error: it is lost. */
 int rshi_cover_remove(struct rsh_cover_unit *unit);
 
-/* The meta unit of a unit that is ready, in memory that rshi_cover_meta_done() takes back. With the
- * lock held. */
-int rshi_cover_meta(struct rshi_unit *u, unsigned char **bytes, size_t *size);
-void rshi_cover_meta_done(const struct rshi_unit *u, unsigned char *bytes, size_t size);
+/* A meta unit in memory. */
+struct rshi_meta {
+	unsigned char *bytes;
+	size_t size;
+	int is_mine; /* not the unit's own, which is there for good */
+};
+
+/* Make the meta unit of a unit that is ready, with the lock held; give it back without. */
+int rshi_cover_meta(struct rshi_unit *u, struct rshi_meta *meta);
+void rshi_cover_meta_done(const struct rshi_meta *meta);
 
 #endif /* RSH_COVER_REGISTRY_H */
