@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The C tests notice when something that looks superfluous is taken out of the shim's core."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from shim_builds import ROOT, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CORE = ROOT / "shim/src/core"
+INCLUDE = [
+    f"-I{ROOT / folder}"
+    for folder in ("shim/include", "shim/src", "annotations/include", "tests/c")
+] + [f"-I{CORE}"]
+COMPILE = ["clang-19", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", *INCLUDE]
+
+# Both sides of a ring compiled visibly for ThreadSanitizer, which only a writer that is no handler
+# survives.
+RING = ("ring.c", "ring_sig.c", "sys_linux_sig.c", "sigsafe_x86_64_sig.c")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one file, by its text."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+    def write(self, folder: Path) -> Path:
+        """Write the changed file and return its path."""
+        text = (CORE / self.file).read_text()
+        assert text.count(self.old) == 1, f"{self.name}: not once in {self.file}"
+        path = folder / self.file
+        path.write_text(text.replace(self.old, self.new))
+        return path
+
+
+RING_MUTANTS = [
+    Mutant(
+        "reader does not acquire the records",
+        "ring.c",
+        "written = __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE)",
+        "written = __atomic_load_n(&ring->written, __ATOMIC_RELAXED)",
+    ),
+    Mutant(
+        "writer does not release the records",
+        "ring_sig.c",
+        "__atomic_store_n(&ring->written, to + length, __ATOMIC_RELEASE)",
+        "__atomic_store_n(&ring->written, to + length, __ATOMIC_RELAXED)",
+    ),
+    Mutant(
+        "reader does not release the room",
+        "ring.c",
+        "__atomic_store_n(&ring->read, from, __ATOMIC_RELEASE)",
+        "__atomic_store_n(&ring->read, from, __ATOMIC_RELAXED)",
+    ),
+    Mutant(
+        "writer does not acquire the room",
+        "ring_sig.c",
+        "read = __atomic_load_n(&ring->read, __ATOMIC_ACQUIRE)",
+        "read = __atomic_load_n(&ring->read, __ATOMIC_RELAXED)",
+    ),
+    Mutant(
+        "one word more than there is",
+        "ring_sig.c",
+        "\tto = place(ring, at, length);\n\tif (to + length - read > ring->size) {",
+        "\tto = place(ring, at, length);\n\tif (to + length - read > ring->size + 1) {",
+    ),
+    Mutant(
+        "one word less than there is",
+        "ring_sig.c",
+        "\tto = place(ring, at, length);\n\tif (to + length - read > ring->size) {",
+        "\tto = place(ring, at, length);\n\tif (to + length - read >= ring->size) {",
+    ),
+    Mutant(
+        "losses without room for what follows",
+        "ring_sig.c",
+        "to = place(ring, loss_to + loss_length, length);",
+        "to = loss_to + loss_length - length;",
+    ),
+    Mutant(
+        "records across the end",
+        "ring_sig.c",
+        "return offset + length > ring->size ?",
+        "return offset + length > ring->size + 1 ?",
+    ),
+    Mutant("no way back to the start", "ring_sig.c", "if (to != at)", "if (to == at + 1)"),
+    Mutant(
+        "taken losses are not told apart",
+        "ring.c",
+        "((lost >> 32) + 1) << 32",
+        "(lost >> 32) << 32",
+    ),
+    Mutant(
+        "the count of losses wraps",
+        "ring_sig.c",
+        "more = (uint32_t)lost == COUNT_MAX ? lost : lost + 1;",
+        "more = lost + 1;",
+    ),
+    Mutant(
+        "time of the last loss",
+        "ring_sig.c",
+        "if (!(uint32_t)lost)\n\t\t\t__atomic_store_n(&ring->lost_since",
+        "if (1)\n\t\t\t__atomic_store_n(&ring->lost_since",
+    ),
+    Mutant(
+        "woken too late",
+        "ring_sig.c",
+        "if (to + length - read >= ring->size / 2)",
+        "if (to + length - read > ring->size / 2)",
+    ),
+    Mutant(
+        "woken too early",
+        "ring_sig.c",
+        "if (to + length - read >= ring->size / 2)",
+        "if (to + length - read >= ring->size / 2 - 1)",
+    ),
+    Mutant(
+        "woken twice",
+        "ring_sig.c",
+        "__atomic_fetch_and(&bell->word, ~1u, __ATOMIC_RELAXED) & 1)",
+        "__atomic_load_n(&bell->word, __ATOMIC_RELAXED) & 1)",
+    ),
+    Mutant(
+        "read words are given back at once",
+        "ring.c",
+        "__atomic_store_n(&ring->read, from, __ATOMIC_RELEASE);",
+        "__atomic_store_n(&ring->read, __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE), "
+        "__ATOMIC_RELEASE);",
+    ),
+]
+
+
+def build_visibly(folder: Path, test: str, files: tuple[str, ...], mutant: Mutant | None) -> Path:
+    """Compile a C test and these files of the core with ThreadSanitizer, one of them changed."""
+    sources = [CORE / name for name in files]
+    if mutant:
+        sources = [mutant.write(folder) if s.name == mutant.file else s for s in sources]
+    program = folder / test
+    run(*COMPILE, "-fsanitize=thread", ROOT / f"tests/c/{test}.c", *sources, "-o", program)
+    return program
+
+
+def outcome(program: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program], capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_both_sides_of_a_ring_are_silent(tmp_path: Path) -> None:
+    done = outcome(build_visibly(tmp_path, "test_ring", RING, None))
+    assert done.returncode == 0, done.stderr
+    assert "ThreadSanitizer" not in done.stderr
+
+
+@pytest.mark.parametrize("mutant", RING_MUTANTS, ids=lambda m: m.name)
+def test_a_changed_ring_fails(mutant: Mutant, tmp_path: Path) -> None:
+    done = outcome(build_visibly(tmp_path, "test_ring", RING, mutant))
+    assert done.returncode != 0
+    if "acquire" in mutant.name or "release" in mutant.name:
+        assert "ThreadSanitizer: data race" in done.stderr
