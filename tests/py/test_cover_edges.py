@@ -30,6 +30,25 @@ DETECTORS = ("thread", "none")
 LEVELS = ("-O0", "-O1", "-O2", "-O3")
 #: One thread alone may start threads in a child that it forked, says ThreadSanitizer.
 TSAN = {"TSAN_OPTIONS": "die_after_fork=0 atexit_sleep_ms=0"}
+#: An inline function is in both objects, and in the program once.
+OBJECTS = {
+    "inline.hpp": "__attribute__((noinline)) inline int both(int n) { return n % 3 ? n : -n; }\n",
+    "a.cpp": """\
+#include "inline.hpp"
+int thats(int n);
+__attribute__((noinline)) void nobody() { both(1); }
+int main()
+{
+    int sum = 0;
+    for (int i = 0; i < 10; i++) sum += both(i) + thats(i) + thats(-i);
+    return sum == 12345;
+}
+""",
+    "b.cpp": """\
+#include "inline.hpp"
+int thats(int n) { return n < 0 ? n : both(n); }
+""",
+}
 SCENARIOS = (
     "at_once",
     "churn",
@@ -113,8 +132,8 @@ class Build:
         shared = ("-shared", "-fPIC", SOURCES / "edges_library.c", "-o", self.library)
         raceshim(*options, *shared)
 
-    def run(self, scenario: str, *, status: int = 0) -> Ran:
-        """Run a scenario with a folder of its own for its files."""
+    def run(self, scenario: str, *, status: int = 0, program: Path | None = None) -> Ran:
+        """Run a scenario, also of another program, with a folder of its own for its files."""
         self._runs += 1
         folder = self.folder / f"{scenario}-{self._runs}"
         folder.mkdir()
@@ -122,15 +141,15 @@ class Build:
         environ |= {"RACESHIM_COVERDIR": str(folder), "EDGES_OUTPUT": str(folder)}
         environ["EDGES_LIBRARY"] = str(self.library)
         done = subprocess.run(
-            [self.program, scenario], env=environ, capture_output=True, text=True, check=False,
-            timeout=300,
+            [program or self.program, scenario], env=environ, capture_output=True, text=True,
+            check=False, timeout=300,
         )  # fmt: skip
         assert done.returncode == status, done.stderr
         return Ran(folder, done.returncode, done.stdout, done.stderr)
 
-    def silent(self, scenario: str) -> Ran:
+    def silent(self, scenario: str, program: Path | None = None) -> Ran:
         """Run a scenario of which nobody has anything to say."""
-        ran = self.run(scenario)
+        ran = self.run(scenario, program=program)
         assert ran.stderr == ""
         return ran
 
@@ -255,6 +274,46 @@ def test_races_of_the_program_are_still_reported(
     assert ran.stderr.count("WARNING: ThreadSanitizer: data race") == 1
     assert re.findall(r"#0 (\w+)", ran.stderr)[:2] == ["race_here", "race_here"]
     assert ran.sums("race_here")["race_here"] == (2 if cover == "edge-counts" else 1)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_a_library_counts_in_a_program_that_does_not(
+    raceshim: Raceshim, build: Callable[..., Build], tmp_path: Path, compiler: str, detector: str
+) -> None:
+    program = tmp_path / "program"
+    raceshim(
+        "cc", "--compiler", compiler, f"--detector={detector}", "-O1", "-D_GNU_SOURCE", "-pthread",
+        SOURCES / "edges_counts.c", "-o", program,
+    )  # fmt: skip
+    ran = build(compiler, detector).silent("unloaded", program)
+    assert ran.sums("library_hot", "hot") == Counter(library_hot=ran.called["library_hot"])
+
+
+@pytest.mark.parametrize("detector", ["thread", "none", "address", "memory"])
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_functions_of_several_objects_are_counted_once(
+    raceshim: Raceshim, tmp_path: Path, compiler: str, detector: str
+) -> None:
+    # Sections that nobody needs may be thrown away, but only with their edges.
+    for name, text in OBJECTS.items():
+        (tmp_path / name).write_text(text)
+    program = tmp_path / "program"
+    raceshim(
+        "c++", "--compiler", compiler, f"--detector={detector}", "--cover=edge-counts", "-O1",
+        "-ffunction-sections", "-Wl,--gc-sections", "a.cpp", "b.cpp", "-o", program, cwd=tmp_path,
+    )  # fmt: skip
+    folder = tmp_path / "cover"
+    folder.mkdir()
+    environ = os.environ | {"RACESHIM_COVERDIR": str(folder)}
+    subprocess.run([program], env=environ, check=True)
+    ran = Ran(folder, 0, "", "")
+    assert ran.sums("_Z4bothi", "_Z5thatsi") == Counter(_Z4bothi=21, _Z5thatsi=20)
+    (meta,) = ran.metas().values()
+    functions = addresses(meta.path)
+    entries = sorted(edge.pc for edge in meta.identity.edges if edge.entry)
+    own = functions.keys() & {"main", "_Z4bothi", "_Z5thatsi", "_Z6nobodyv"}
+    assert entries == sorted(functions[name] for name in own)
 
 
 def test_shared_counters_lose_what_threads_count_at_once(
