@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,9 @@ def test_one_step_build_counts_with_our_runtime(
     run_covered(folder / "main", folder / "out")
     (unit,) = counts(folder / "out")
     assert str(unit.meta.mode) == mode
-    assert sorted(values for values, _ in unit.records.values()) == [(1,), (3, 2)]
+    assert sorted(values for values, _ in unit.records.values()) == (
+        [(1,), (1, 1)] if mode == "set" else [(1,), (3, 2)]
+    )
     assert not (folder / "default.profraw").exists()
 
 
@@ -60,26 +63,26 @@ def test_one_step_build_counts_with_our_runtime(
 def test_edges_come_without_a_sanitizers_runtime(
     raceshim: Raceshim, folder: Path, mode: str, compiler: str, detector: str
 ) -> None:
-    words = ("--detector", detector, "-O1", "main.c", "lib.c", "-o", "main")
+    words = ("--detector", detector, "-O0", "main.c", "lib.c", "-o", "main")
     raceshim("cc", "--compiler", compiler, f"--cover={mode}", *words, cwd=folder)
     names = [symbol.name for symbol in symbols(folder / "main")]
     assert any("ubsan" in name for name in names) == (detector == "thread")
     run_covered(folder / "main", folder / "out")
     (unit,) = counts(folder / "out")
     assert {2: "edges", 3: "edge-counts"}[unit.meta.engine] == mode
-    assert len(unit.records) >= 2  # main and f, of which optimised code is one block
-    if mode == "edge-counts":
-        assert 3 in unit.records.values()  # f is called three times
+    assert len(unit.records) >= 4
+    if mode == "edge-counts":  # f is called three times, twice of them above 2
+        assert {1, 2, 3} <= set(unit.records.values())
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3"])
-@pytest.mark.parametrize("mode", COVER_MODES[1:])
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize(
+    ("compiler", "mode"),
+    [*product(CLANGS, COVER_MODES[1:]), ("gcc-12", "count"), ("gcc-12", "atomic")],
+)
 def test_mergeable_increments_of_four_threads_are_silent(
     raceshim: Raceshim, tmp_path: Path, compiler: str, mode: str, level: str
 ) -> None:
-    if compiler == "gcc-12" and mode not in {"count", "atomic"}:
-        pytest.skip("gcc has no such mode")
     words = (f"--cover={mode}", level, "-pthread", MERGES, "-o", "merges")
     raceshim("cc", "--compiler", compiler, *words, cwd=tmp_path)
     assert run_covered(tmp_path / "merges", tmp_path / "out").stderr == ""
