@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+#: Valgrind sees machine code: only increments that are atomic there are no races to it.
+_SEEN_AS_ATOMIC = ("atomic", "edge-counts")
 _BASE = ("-std=gnu11", "-g", "-fno-omit-frame-pointer")
 
 
@@ -58,6 +60,8 @@ def can_be_covered(program: Program, compiler: Compiler, mode: str) -> bool:
     """Whether there is such a build: not of a program about coverage, nor without the engine."""
     own = program.words("cflags", compiler) + program.words("control-cflags", compiler)
     if any(flag.startswith(("-fprofile", "-fcoverage", "--coverage")) for flag in own):
+        return False
+    if program.detector in ("helgrind", "drd") and mode not in _SEEN_AS_ATOMIC:
         return False
     return compiler.family == "clang" or mode in ("count", "atomic")
 
