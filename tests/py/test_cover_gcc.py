@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +132,37 @@ def test_gcov_reads_the_numbers_of_the_stock_writer(raceshim: Raceshim, folder: 
     expected = report(stock, (stock / "merges.gcda").read_bytes())
     assert "1200:" in expected
     assert report(folder, ours) == expected
+
+
+def lines_of(folder: Path) -> list[tuple[int, int, list[int]]]:
+    """Return what gcovr says of each line: its number, its count, its branches' counts."""
+    options = ("--gcov-executable", "gcov-12", "--root", ".", "--json", "all.json")
+    subprocess.run([sys.executable, "-m", "gcovr", *options], cwd=folder, check=True)
+    (file,) = json.loads((folder / "all.json").read_text())["files"]
+    return [
+        (line["line_number"], line["count"], [branch["count"] for branch in line["branches"]])
+        for line in file["lines"]
+    ]
+
+
+def test_gcovr_reads_them_too(raceshim: Raceshim, tmp_path: Path) -> None:
+    ours, stock = tmp_path / "ours", tmp_path / "stock"
+    for folder in (ours, stock):
+        folder.mkdir()
+        shutil.copy(MERGES, folder)
+    cc = ("cc", *GCC, "--detector", "none", "--cover=atomic", "-pthread")
+    raceshim(*cc, "-c", "merges.c", cwd=ours)
+    raceshim(*cc, "merges.o", "-o", "merges", cwd=ours)
+    run_covered(ours / "merges", tmp_path / "out")
+    for name, content in gcda(tmp_path / "out").items():
+        Path(name).write_bytes(content)
+    line = ["gcc-12", "--coverage", "-fprofile-update=atomic", "-pthread", "-g"]
+    for words in ([*line, "-c", "merges.c"], [*line, "merges.o", "-o", "merges"], ["./merges"]):
+        subprocess.run(words, cwd=stock, check=True)
+    found = lines_of(ours)
+    assert len(found) > 100
+    assert any(branches for _, _, branches in found)
+    assert found == lines_of(stock)
 
 
 @pytest.mark.parametrize("words", [(), ("_exit",)])
