@@ -89,31 +89,61 @@ static long churn(void)
 }
 
 /* The handler counts in the function that it interrupts, at the same edges. */
-static volatile sig_atomic_t handled;
+static atomic_long handled;
 
 static void on_signal(int signo)
 {
 	(void)signo;
-	hot(handled);
-	handled = handled + 1;
+	hot(atomic_fetch_add_explicit(&handled, 1, memory_order_relaxed));
+}
+
+static void set_storm(void (*handler)(int), long microseconds)
+{
+	struct itimerval often = {{0, microseconds}, {0, microseconds}};
+	struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+	must(sigaction(SIGALRM, &act, NULL), "sigaction");
+	must(setitimer(ITIMER_REAL, &often, NULL), "setitimer");
+}
+
+/* All that have been sent are handled, for the threads that could are gone. */
+static long end_storm(void)
+{
+	set_storm(on_signal, 0);
+	usleep(0);
+	set_storm(SIG_IGN, 0);
+	return atomic_load_explicit(&handled, memory_order_relaxed);
 }
 
 static long signals(void)
 {
-	struct itimerval often = {{0, 50}, {0, 50}}, off = {{0, 0}, {0, 0}};
-	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	long calls = 0;
 
-	must(sigaction(SIGALRM, &act, NULL), "sigaction");
-	must(setitimer(ITIMER_REAL, &often, NULL), "setitimer");
-	for (; handled < 3000; calls += 1000) {
+	set_storm(on_signal, 50);
+	for (; atomic_load_explicit(&handled, memory_order_relaxed) < 3000; calls += 1000) {
 		call_often((void *)1000);
 		usleep(0); /* where ThreadSanitizer calls the handler */
 	}
-	must(setitimer(ITIMER_REAL, &off, NULL), "setitimer");
-	act.sa_handler = SIG_IGN;
-	must(sigaction(SIGALRM, &act, NULL), "sigaction");
-	return calls + handled;
+	return calls + end_storm();
+}
+
+/* The first edges of a thread may be the handler's, and in the middle of its own first one. */
+static long storm(void)
+{
+	long calls;
+
+	set_storm(on_signal, 50);
+	for (calls = 0; atomic_load_explicit(&handled, memory_order_relaxed) < 1000;)
+		calls += churn();
+	return calls + end_storm();
+}
+
+/* What a process leaves behind that kills itself. */
+static long aborted(void)
+{
+	printf("hot %ld\n", at_once());
+	fflush(stdout);
+	abort();
 }
 
 /* A child counts from zero, of which its parent's count knows nothing. */
@@ -431,7 +461,8 @@ static const struct {
 	long (*run)(void);
 } scenarios[] = {
         {"at_once", at_once},   {"churn", churn},
-        {"signals", signals},   {"forked", forked},
+        {"signals", signals},   {"storm", storm},
+        {"aborted", aborted},   {"forked", forked},
         {"vforked", vforked},   {"destructors", destructors},
         {"emitted", emitted},   {"read_and_cleared", read_and_cleared},
         {"cleared", cleared},   {"unloaded", unloaded},

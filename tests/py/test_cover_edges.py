@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ SCENARIOS = (
     "at_once",
     "churn",
     "signals",
+    "storm",
     "vforked",
     "destructors",
     "cleared",
@@ -230,6 +232,15 @@ def test_without_memory_nothing_is_lost(build: Callable[..., Build], compiler: s
 def test_threads_may_run_at_exit(build: Callable[..., Build], detector: str) -> None:
     ran = build("clang-19", detector).silent("running")
     assert ran.sums("hot")["hot"] >= ran.called["hot"]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_process_that_aborts_leaves_its_counts(
+    build: Callable[..., Build], detector: str
+) -> None:
+    ran = build("clang-19", detector).run("aborted", status=-signal.SIGABRT)
+    assert ran.called["hot"] > 0
+    assert ran.sums("hot") == ran.called
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
