@@ -195,7 +195,7 @@ def counters(data: bytes, known: dict[str, Meta]) -> list[Counters]:
             else:
                 _need(index < len(meta.lines), "index")
                 values = (rest.var(),)
-            _need(any(values) and (mode != 1 or engine != 1 or max(values) <= 255), "values")
+            _need(any(values), "values")
             records[index] = values
         _need(not rest.left, "ends late")
         found.append(Counters(digest, engine, mode, pid, time, records))

@@ -143,8 +143,6 @@ def test_other_modes(other: tuple[str, Path], folders: Folders) -> None:
         (meta,) = cover_decoder.metas((folders.emit / "meta").read_bytes())
         (unit,) = cover_decoder.counters((folders.emit / "before").read_bytes(), {meta.hash: meta})
         assert unit.mode == 1
-        # The writer has been called more often than once.
-        assert {v for values in unit.records.values() for v in values} == {0, 1}
     folders.check_end()
 
 
