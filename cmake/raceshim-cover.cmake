@@ -162,6 +162,8 @@ function(raceshim_cover target)
     list(APPEND definitions RSH_COVER_PROGRAM=1)
     # Libraries that are loaded later find the program's library.
     list(APPEND link "LINKER:--export-dynamic-symbol=rsh_cover_*")
+    # Nobody else asks a static libc for the functions that are wrapped.
+    list(APPEND link "LINKER:-u,_exit,-u,_Exit")
   endif()
 
   get_property(sources GLOBAL PROPERTY RACESHIM_COVER_SOURCES)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-#: Valgrind sees machine code: only increments that are atomic there are no races to it.
-_SEEN_AS_ATOMIC = ("atomic", "edge-counts")
 _BASE = ("-std=gnu11", "-g", "-fno-omit-frame-pointer")
 
 
@@ -61,7 +59,8 @@ def can_be_covered(program: Program, compiler: Compiler, mode: str) -> bool:
     own = program.words("cflags", compiler) + program.words("control-cflags", compiler)
     if any(flag.startswith(("-fprofile", "-fcoverage", "--coverage")) for flag in own):
         return False
-    if program.detector in ("helgrind", "drd") and mode not in _SEEN_AS_ATOMIC:
+    # Valgrind sees machine code: only increments that are atomic there are no races to it.
+    if program.detector in ("helgrind", "drd") and mode != "atomic":
         return False
     return compiler.family == "clang" or mode in ("count", "atomic")
 

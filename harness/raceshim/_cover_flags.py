@@ -122,6 +122,8 @@ class Wish:
         flags = ["-Wl,--wrap=_exit,--wrap=_Exit"]
         if not shared:
             flags.append("-Wl,--export-dynamic-symbol=rsh_cover_*")
+            # Nobody else asks a static libc for the functions that are wrapped.
+            flags.append("-Wl,-u,_exit,-u,_Exit")
         if self.edges and not self.sanitizers:
             # Otherwise clang brings UBSan's runtime, for its empty callbacks.
             flags.append("-fno-sanitize-link-runtime")
