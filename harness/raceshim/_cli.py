@@ -126,10 +126,7 @@ def _dispatch(words: list[str]) -> int:
     if parsed.command is None:
         parser.print_usage(sys.stderr)
         return UsageError.exit_code
-    given = {name: getattr(parsed, name) for name in COMMAND_OPTIONS[parsed.command]}
-    if command is not None and given["cover"] is not None:
-        given |= {"cover": None, "coverdir": _cover_directory(given["cover"])}
-    settings = resolve({name: _value(name, text) for name, text in given.items()})
+    settings = resolve(_given(parsed, has_command=command is not None))
     if parsed.command != "cc" and (command is not None or parsed.command == "run"):
         _check_canary(settings)
     if parsed.command == "run":
@@ -139,7 +136,8 @@ def _dispatch(words: list[str]) -> int:
             any_detector="detector" not in settings.told,
         )
     if command is not None:
-        _check_command(parsed)
+        if parsed.paths:
+            raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
         return _judge_command(command, settings, any_detector=False)
     if not parsed.paths:
         raise UsageError("nothing to gate: name a folder of programs, or -- and a command")
@@ -151,14 +149,11 @@ def _dispatch(words: list[str]) -> int:
     return _judge_programs(parsed.paths, settings)
 
 
-def _check_command(parsed: argparse.Namespace) -> None:
-    if parsed.paths:
-        raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
-    if parsed.cover is not None:
-        raise UsageError(
-            "--cover says how gate builds the programs of a folder; a command has its own "
-            "build: `raceshim cc --cover=MODE`, or RACESHIM_COVER=MODE for it"
-        )
+def _given(parsed: argparse.Namespace, *, has_command: bool) -> dict[str, Value]:
+    texts = {name: getattr(parsed, name) for name in COMMAND_OPTIONS[parsed.command]}
+    if has_command and texts["cover"] is not None:
+        texts |= {"cover": None, "coverdir": _cover_directory(texts["cover"])}
+    return {name: _value(name, text) for name, text in texts.items()}
 
 
 def _cover_directory(text: str) -> str:
@@ -200,12 +195,21 @@ def _judge_command(command: list[str], settings: Settings, *, any_detector: bool
 
     _interrupt_on_signals()
     detector = None if any_detector else settings.detector
+    cover_folder = None
+    if settings.coverdir is not None and not any_detector:
+        from raceshim.cover._gate import collect_into  # noqa: PLC0415 - most commands have none
+
+        cover_folder = collect_into(settings.coverdir)
     verdict = gate_command(command, settings, detector=detector)
 
     from raceshim._text import command_text  # noqa: PLC0415 - loaded while the command ran
 
     stream = _stream(settings)
     stream.write(command_text(verdict, colour=stream.isatty()))
+    if cover_folder is not None:
+        from raceshim.cover._gate import summary  # noqa: PLC0415
+
+        stream.write(summary(cover_folder, settings))
     if settings.json or settings.sarif or settings.junit or settings.github:
         from raceshim._formats import write_formats  # noqa: PLC0415
 

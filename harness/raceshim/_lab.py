@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from raceshim import _prefix
 from raceshim._build import compile_c, detector_flags
 from raceshim._command import judge_logs
-from raceshim._compilers import find
+from raceshim._compilers import COVER_MODES, find
 from raceshim._errors import UsageError
 from raceshim._logs import LogFolder
 from raceshim._outcomes import Outcome, Sign
@@ -44,11 +44,13 @@ class Lab:
         detector: str | None = None,
         cflags: Sequence[str] = (),
         libs: Sequence[str] = (),
+        cover: str | None = None,
     ) -> Program:
         """Compile and link C files into a program, with raceshim's headers and library.
 
         Without `compiler` and `detector` the project's options hold (clang-19 and thread unless
-        somebody said otherwise). A BuildError carries what the compiler said.
+        somebody said otherwise). A BuildError carries what the compiler said. `cover` is a mode of
+        coverage (set, count, atomic, edges, edge-counts), which runs leave in RACESHIM_COVERDIR.
         """
         if not sources:
             raise UsageError("race.build needs a source file")
@@ -62,7 +64,18 @@ class Lab:
         files = [self._sources / source for source in sources]
         binary = folder / files[0].stem
         flags = [*_FLAGS, *detector_flags(detector), f"-I{_prefix.includes()}", *cflags]
-        compile_c(chosen, [*flags, *files, "-o", binary, _prefix.archive(), *libs], folder)
+        link: list[str] = []
+        mode = cover or self._settings.cover
+        if mode not in COVER_MODES:
+            raise UsageError(f"cover={mode!r} is none of {', '.join(COVER_MODES)}")
+        if mode != "none":
+            from raceshim import _cover_registrar  # noqa: PLC0415 - most programs are not counted
+            from raceshim._cover_flags import Wish  # noqa: PLC0415
+
+            wish = Wish(chosen, mode, detector, [str(flag) for flag in flags])
+            flags += wish.compiler_flags()
+            link = _cover_registrar.link(wish, [str(flag) for flag in flags], shared=False)
+        compile_c(chosen, [*flags, *files, "-o", binary, *link, _prefix.archive(), *libs], folder)
         return Program(binary, detector, self._settings)
 
 

@@ -32,12 +32,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("raceshim", "race detection in C programs")
     for name, text in _OPTIONS.items():
         group.addoption(f"--race-{name}", dest=f"race_{name}", metavar=name.upper(), help=text)
+    group.addoption(
+        "--raceshim-cover",
+        metavar="DIR",
+        help="collect the coverage of C programs under test in DIR, and print the percentages",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse wrong options before any test runs."""
     if any(config.getoption(f"race_{name}") for name in _OPTIONS):
         settings(config)
+    directory = config.getoption("raceshim_cover")
+    if directory:
+        from raceshim._errors import UsageError  # noqa: PLC0415
+        from raceshim.cover._gate import collect_into  # noqa: PLC0415
+
+        try:
+            collect_into(directory)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what the C programs under test have executed."""
+    directory = config.getoption("raceshim_cover")
+    if directory:
+        from pathlib import Path  # noqa: PLC0415
+
+        from raceshim.cover._gate import summary  # noqa: PLC0415
+
+        terminalreporter.section("coverage of C programs")
+        terminalreporter.write(summary(Path(directory).absolute(), settings(config)))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ProgramFile | None:
