@@ -40,6 +40,42 @@ static int first_error(void)
 	return err;
 }
 
+/*
+ * The memory of the last snapshot is kept for the next: its pages cost more than what is read into
+ * them. Whoever takes it has it alone.
+ */
+struct spare {
+	size_t size;
+};
+
+static struct spare *spare; /* atomic: NULL, or a block of spare->size bytes */
+
+static void *take_memory(size_t size, size_t *got)
+{
+	/* [CM2] acquire, pairs with [CM1]: the last owner is done with it */
+	struct spare *block = __atomic_exchange_n(&spare, NULL, __ATOMIC_ACQUIRE);
+
+	if (block && block->size >= size) {
+		*got = block->size;
+		return block;
+	}
+	if (block)
+		rshi_cover_unmap(block, block->size);
+	*got = size;
+	return rshi_cover_map(size);
+}
+
+static void give_memory(void *memory, size_t size)
+{
+	struct spare *block = memory, *other;
+
+	block->size = size;
+	/* [CM1] release, pairs with [CM2]: this owner is done with it */
+	other = __atomic_exchange_n(&spare, block, __ATOMIC_ACQ_REL);
+	if (other)
+		rshi_cover_unmap(other, other->size);
+}
+
 static size_t aligned(size_t n)
 {
 	return (n + 15) & ~(size_t)15;
@@ -95,7 +131,7 @@ static int take(struct snapshot *s, int clear)
 		err = prepare_to_clear();
 	if (!err) {
 		s->size = place(s);
-		s->memory = rshi_cover_map(s->size);
+		s->memory = take_memory(s->size, &s->size);
 		err = s->memory ? 0 : ENOMEM;
 	}
 	if (!err) {
@@ -111,7 +147,7 @@ static int take(struct snapshot *s, int clear)
 
 static void drop(struct snapshot *s)
 {
-	rshi_cover_unmap(s->memory, s->size);
+	give_memory(s->memory, s->size);
 }
 
 static int encode(const struct snapshot *s, int (*flush)(void *arg, const void *bytes, size_t n),

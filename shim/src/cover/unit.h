@@ -34,7 +34,10 @@ struct rshi_cover_engine {
 	 * and whatever u->layout has to say. Called again when the same unit is loaded once more.
 	 */
 	int (*layout)(struct rshi_unit *u);
-	/* Read every live counter once into @copy; with @clear each is exchanged for zero. */
+	/*
+	 * Read every live counter once into @copy, all of which is written: it is not zeroed. With
+	 * @clear each counter is exchanged for zero.
+	 */
 	void (*sweep)(const struct rshi_unit *u, void *copy, int clear);
 	/* Every live counter that is not zero becomes zero. */
 	void (*clear)(const struct rshi_unit *u);
