@@ -16,6 +16,24 @@
  * rsh_cover_unregister() of an array with rsh_cover_register() of the same; and calls that share a
  * writer (<raceshim/writer.h>).
  *
+ * With RACESHIM_COVERDIR, which is read once, when the first counters are registered:
+ *
+ * - The meta files are written at once, one counters file when the process ends: by return from
+ *   main, exit (after all handlers and destructors, before a detector's own check), quick_exit,
+ *   _exit or _Exit called by code that was built with coverage, by an error that a detector ends
+ *   the process for, or by a signal that kills. The exit status, or the signal, is what it would
+ *   have been; what goes wrong is told on stderr.
+ * - Handlers are installed before main for the signals whose default is to kill, where they are not
+ *   ignored. They write the file and go on to what was there before. A handler of the program's
+ *   own, set later, replaces ours: nothing is written unless the process then ends in one of the
+ *   ways above, or the handler restores or calls what was there before it.
+ * - Nothing is written after SIGKILL, or when the program itself sets SIG_DFL for a signal and
+ *   dies of it, or by a system call of its own (exit_group); nor by a child that was made past
+ *   libc's fork. Such a program calls rsh_cover_write_counters_dir().
+ * - A child of fork() writes a file of its own, with what it has counted itself. exec makes the
+ *   process another program: what the old one counted is lost, unless it writes before.
+ * - A library that was built with coverage, in a program that was not, stays loaded after dlclose.
+ *
  * In a program without coverage all of them link and return RSH_ENOTCOVERED, but for
  * rsh_cover_register(), which makes it one with coverage.
  */
