@@ -107,6 +107,37 @@ def test_report_of_address_sanitizer(compiler: str, covered: Covered, tmp_path: 
     assert run.of(run.only, "main") == (1,)
 
 
+RACE = """\
+#include <pthread.h>
+static int shared, turn;
+static void *first(void *arg)
+{ shared++; __atomic_store_n(&turn, 1, __ATOMIC_RELAXED); return arg; }
+static __attribute__((noinline)) void after(void) { shared++; }
+int main(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, 0, first, 0)) return 1;
+	while (!__atomic_load_n(&turn, __ATOMIC_RELAXED)) { }
+	shared++;
+	after();
+	return pthread_join(thread, 0);
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_detector_that_ends_the_process(compiler: str, covered: Covered, tmp_path: Path) -> None:
+    program = covered.program("racing", RACE, Way(compiler, "thread", "-O0"))
+    for options, reached in (("halt_on_error=1", None), ("halt_on_error=0", (1,))):
+        folder = tmp_path / options
+        folder.mkdir()
+        done = start(program, folder=folder, TSAN_OPTIONS=f"{options}:atexit_sleep_ms=0")
+        assert (done.returncode, "data race" in done.stderr) == (66, True), said(done)
+        run = cover_decoder.read(folder)
+        assert (run.of(run.only, "main") or (0,))[0] == 1
+        assert run.of(run.only, "after") == reached
+
+
 @pytest.mark.parametrize("detector", ["none", "thread"])
 def test_signal_from_outside(covered: Covered, detector: str, tmp_path: Path) -> None:
     source = (
