@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raceshim._errors import UsageError
-from raceshim.cover._bodies import Gcov
+from raceshim.cover._bodies import Gcov, is_live
 from raceshim.cover._merge import Sums
 
 if TYPE_CHECKING:
@@ -52,19 +52,15 @@ def _keep(records: Records, others: Records, keeps: Callable[[int], bool]) -> Re
 
 
 def _keep_one(record: Record, other: Record | None, keeps: Callable[[int], bool]) -> Record:
+    """Return a record or nothing of it; a function of clang's is kept whole or not at all.
+
+    Its regions are differences of counters, and if only some of them were kept those differences
+    would be wrong, or below zero.
+    """
     if isinstance(record, tuple):
-        values, bits = record
-        theirs, their_bits = (
-            other if isinstance(other, tuple) else ((0,) * len(values), bytes(len(bits)))
-        )
-        return (
-            tuple([v if keeps(t) else 0 for v, t in zip(values, theirs, strict=True)]),
-            bytes(_keep_bits(b, t, keeps) for b, t in zip(bits, their_bits, strict=True)),
-        )
+        if keeps(int(other is not None and is_live(other))):
+            return record
+        return (0,) * len(record[0]), bytes(len(record[1]))
     if isinstance(record, int):
         return record if keeps(other if isinstance(other, int) else 0) else 0
     return record
-
-
-def _keep_bits(ours: int, theirs: int, keeps: Callable[[int], bool]) -> int:
-    return ours & theirs if keeps(1) else ours & ~theirs

@@ -285,18 +285,23 @@ def _read_functions(reader: Reader, identity: Source) -> Records:
     limit = len(functions)
     data, end = reader.data, reader.end
     index = -1
-    while reader.place < end:
-        index = _next(reader, index, limit)
-        function = functions[index]
-        place = reader.place
-        # Most counts are below 128: then they are the bytes themselves.
-        run = data[place : min(place + function.counters, end)]
-        if len(run) == function.counters and run.isascii():
-            values = tuple(run)
-            reader.place += len(run)
+    sizes_of = [(f.counters, f.bitmap) for f in functions]
+    while (place := reader.place) < end:
+        if (gap := data[place]) < 0x80 and index + gap + 1 < limit:  # nearly always
+            index += gap + 1
+            reader.place = place = place + 1
         else:
-            values = tuple([reader.var("a count") for _ in range(function.counters)])
+            index = _next(reader, index, limit)
+            place = reader.place
+        size, bitmap = sizes_of[index]
+        # Most counts are below 128: then they are the bytes themselves.
+        run = data[place : min(place + size, end)]
+        if len(run) == size and run.isascii():
+            values = tuple(run)
+            reader.place += size
+        else:
+            values = reader.vars(size, "a count")
         if identity.counter_size == 1 and values and max(values) > 1:
             reader.fail(f"a count of {max(values)} where only 0 and 1 can be", place)
-        records[index] = (values, reader.take(function.bitmap, "a bitmap"))
+        records[index] = (values, reader.take(bitmap, "a bitmap") if bitmap else b"")
     return records

@@ -67,6 +67,24 @@ class Reader:
         self.place = place
         return value
 
+    def vars(self, number: int, what: str) -> tuple[int, ...]:
+        """Return so many integers, of which most are short."""
+        data, place, last = self.data, self.place, self.end - 1
+        values = []
+        for _ in range(number):
+            if place < last and (byte := data[place]) < 0x80:
+                place += 1
+            elif place < last and (following := data[place + 1]) < 0x80:
+                byte = byte & 0x7F | following << 7
+                place += 2
+            else:
+                self.place = place
+                byte = self.var(what)
+                place = self.place
+            values.append(byte)
+        self.place = place
+        return tuple(values)
+
     def count(self, what: str, least: int) -> int:
         """Return a number of things of which each takes at least so many bytes of the rest."""
         at = self.place

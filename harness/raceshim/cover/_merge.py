@@ -64,9 +64,18 @@ class Sums:
 def combine(into: Records, new: Records, meta: Meta) -> None:
     """Add counts to counts: or for flags, and else a sum that stays at its largest."""
     only_flags = is_flag(meta.identity, is_set=meta.mode == Mode.SET)
+    plus = or_ if only_flags else add
     for index, record in new.items():
         before = into.get(index)
-        into[index] = record if before is None else _sum(before, record, only_flags=only_flags)
+        if before is None:
+            into[index] = record
+        elif isinstance(before, tuple) and isinstance(record, tuple):
+            values = tuple(map(plus, before[0], record[0]))
+            if max(values, default=0) > LARGEST:
+                values = tuple([min(value, LARGEST) for value in values])
+            into[index] = (values, _or_bytes(before[1], record[1]) if before[1] else b"")
+        else:
+            into[index] = _sum(before, record, only_flags=only_flags)
 
 
 def merge(
@@ -174,11 +183,6 @@ def _meta(inputs: Inputs, raw: Raw) -> Meta:
 
 
 def _sum(before: Record, new: Record, *, only_flags: bool) -> Record:
-    if isinstance(before, tuple) and isinstance(new, tuple):
-        values = tuple(map(or_ if only_flags else add, before[0], new[0]))
-        if max(values, default=0) > LARGEST:
-            values = tuple(min(value, LARGEST) for value in values)
-        return values, _or_bytes(before[1], new[1])
     if isinstance(before, bytes) and isinstance(new, bytes):
         return _gcda.merge(before, new)
     if isinstance(before, int) and isinstance(new, int):
@@ -187,8 +191,6 @@ def _sum(before: Record, new: Record, *, only_flags: bool) -> Record:
 
 
 def _or_bytes(one: bytes, other: bytes) -> bytes:
-    if not one:
-        return one
     return (int.from_bytes(one) | int.from_bytes(other)).to_bytes(len(one))
 
 
