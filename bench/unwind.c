@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What it takes to walk a stack of 14 frames in a signal handler, beyond the signal itself.
+ *
+ * Every walker runs in a handler that the thread sends itself a signal for, and all take turns in
+ * short rounds, of which the best counts: a busy machine slows them all down. Times are of the
+ * thread's CPU clock. libunwind is loaded if it is there. Exits with 1 if the walk by tables takes
+ * longer than the nanoseconds given as the first argument (0 or none: no limit).
+ */
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "core/sys.h"
+#include "core/unwind.h"
+
+#define FRAMES    14
+#define SIGNALS   400
+#define ROUNDS    60
+#define UNW_RIP   16
+#define UNW_WORDS 127
+
+static uintptr_t pcs[RSHI_UNWIND_MAX];
+static int found;
+
+static int (*unw_init)(uint64_t *cursor, void *context, int flags);
+static int (*unw_step)(uint64_t *cursor);
+static int (*unw_get_reg)(uint64_t *cursor, int reg, uintptr_t *value);
+
+static void with_nothing(const ucontext_t *uc)
+{
+	(void)uc;
+	found = FRAMES;
+}
+
+static void with_tables(const ucontext_t *uc)
+{
+	struct rshi_stack stack;
+
+	rshi_unwind_sig(uc, pcs, RSHI_UNWIND_MAX, &stack);
+	found = stack.end == RSHI_END_ROOT ? (int)stack.n : -1;
+}
+
+static void with_frame_pointers(const ucontext_t *uc)
+{
+	struct rshi_stack stack;
+
+	rshi_unwind_fp_sig(uc, pcs, RSHI_UNWIND_MAX, &stack);
+	found = (int)stack.n;
+}
+
+static void with_libunwind(const ucontext_t *uc)
+{
+	uint64_t cursor[UNW_WORDS];
+
+	found = 0;
+	unw_init(cursor, (void *)uc, 1 /* a signal frame */);
+	do
+		unw_get_reg(cursor, UNW_RIP, &pcs[found++]);
+	while (unw_step(cursor) > 0 && found < RSHI_UNWIND_MAX);
+}
+
+/* From the handler's own stack: two frames more. */
+static void with_backtrace(const ucontext_t *uc)
+{
+	(void)uc;
+	found = backtrace((void **)pcs, RSHI_UNWIND_MAX);
+}
+
+static struct walker {
+	const char *name;
+	void (*walk)(const ucontext_t *uc);
+	double best;
+	int frames;
+} walkers[] = {
+        {"bare signal", with_nothing, 1e30, 0},
+        {"by tables", with_tables, 1e30, 0},
+        {"by frame pointers", with_frame_pointers, 1e30, 0},
+        {"backtrace()", with_backtrace, 1e30, 0},
+        {"libunwind", with_libunwind, 1e30, 0},
+};
+static const size_t walker_count = sizeof(walkers) / sizeof(walkers[0]);
+static void (*walk)(const ucontext_t *uc);
+
+static void on_signal(int signo, void *siginfo, void *ucontext)
+{
+	(void)signo;
+	(void)siginfo;
+	walk(ucontext);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+__attribute__((noinline)) static void run_rounds(void)
+{
+	int pid = getpid(), tid = rshi_gettid_sig();
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < walker_count; i++) {
+			double start, took;
+
+			if (walkers[i].walk == with_libunwind && !unw_step)
+				continue;
+			walk = walkers[i].walk;
+			start = now();
+			for (int j = 0; j < SIGNALS; j++)
+				rshi_tgkill_sig(pid, tid, SIGUSR1);
+			took = (now() - start) / SIGNALS;
+			walkers[i].frames = found;
+			if (took < walkers[i].best)
+				walkers[i].best = took;
+		}
+	}
+}
+
+static volatile int depth_wanted;
+
+__attribute__((noinline)) static int descend(int depth)
+{
+	volatile char some[64];
+
+	some[depth % 64] = 1;
+	if (depth < depth_wanted)
+		return descend(depth + 1) + some[0];
+	run_rounds();
+	return some[1];
+}
+
+static void load_libunwind(void)
+{
+	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+
+	if (!library)
+		return;
+	unw_init = dlsym(library, "_ULx86_64_init_local2");
+	unw_get_reg = dlsym(library, "_ULx86_64_get_reg");
+	unw_step = dlsym(library, "_ULx86_64_step");
+}
+
+int main(int argc, char **argv)
+{
+	double limit = argc > 1 ? strtod(argv[1], NULL) : 0, signal_alone, ours;
+	struct rshi_sigaction action = {on_signal, SA_SIGINFO | SA_RESTART, 0};
+
+	load_libunwind();
+	(void)backtrace((void **)pcs, 1); /* loads libgcc */
+	if (rshi_sigaction_sig(SIGUSR1, &action, NULL))
+		return 2;
+	/* How many frames there are anyway. */
+	depth_wanted = 0;
+	walk = with_tables;
+	rshi_tgkill_sig(getpid(), rshi_gettid_sig(), SIGUSR1);
+	depth_wanted = FRAMES - found - 2;
+	descend(0);
+
+	signal_alone = walkers[0].best;
+	ours = walkers[1].best - signal_alone;
+	printf("%-20s %8.0f ns\n", walkers[0].name, signal_alone);
+	printf("%-20s %11s %8s %14s\n", "on top of that", "", "frames", "times ours");
+	for (size_t i = 1; i < walker_count; i++) {
+		double extra = walkers[i].best - signal_alone;
+
+		if (walkers[i].frames)
+			printf("%-20s %8.0f ns %8d %14.2f\n", walkers[i].name, extra,
+			       walkers[i].frames, extra / ours);
+		else
+			printf("%-20s not here\n", walkers[i].name);
+	}
+	if (walkers[1].frames != FRAMES) {
+		fprintf(stderr, "unwind: %d frames, not %d\n", walkers[1].frames, FRAMES);
+		return 2;
+	}
+	return limit > 0 && ours > limit;
+}
