@@ -17,8 +17,18 @@ CORE = ROOT / "shim/src/core"
 INCLUDE = [
     f"-I{ROOT / folder}"
     for folder in ("shim/include", "shim/src", "annotations/include", "tests/c")
-] + [f"-I{CORE}"]
-COMPILE = ["clang-19", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", *INCLUDE]
+]
+COMPILE = [
+    "clang-19",
+    "-std=gnu11",
+    "-D_GNU_SOURCE",
+    "-O1",
+    "-g",
+    "-pthread",
+    *INCLUDE,
+    "-iquote",
+    f"{CORE}",
+]
 
 # Both sides of a ring compiled visibly for ThreadSanitizer, which only a writer that is no handler
 # survives.
@@ -139,6 +149,64 @@ RING_MUTANTS = [
 ]
 
 
+UNWIND = (
+    "dwarf_expr_sig.c", "dwarf_rows_sig.c", "eh_frame_sig.c", "sigsafe_x86_64_sig.c",
+    "sys_linux_sig.c", "unwind_cfi_sig.c", "unwind_fp_sig.c", "unwind_objects_sig.c",
+    "unwind_read_sig.c", "unwind_rows_sig.c", "unwind_traceback_sig.c",
+)  # fmt: skip
+
+UNWIND_MUTANTS = [
+    Mutant(
+        "all objects have one tag",
+        "unwind_objects_sig.c",
+        "object->tag = tag_of(found.start, found.map);",
+        "object->tag = tag_of(found.start, found.map) ? 7 : 0;",
+    ),
+    Mutant(
+        "objects without an id are remembered",
+        "unwind_objects_sig.c",
+        "? TAG_OF_EXE : 0;",
+        "? TAG_OF_EXE : 2;",
+    ),
+    Mutant(
+        "pages are not asked about",
+        "unwind_read_sig.c",
+        "if (rshi_readable_sig((const void *)r->hi))",
+        "if (!r->hi)",
+    ),
+    Mutant(
+        "words far away are loaded",
+        "unwind_read_sig.c",
+        "return rshi_peek_sig((const void *)address, value);",
+        "return *value = *(const uintptr_t *)address, 0;",
+    ),
+    Mutant(
+        "rows begin one byte late",
+        "dwarf_rows_sig.c",
+        "m->loc <= m->pc &&",
+        "m->loc < m->pc &&",
+    ),
+    Mutant(
+        "callers are looked up behind the call",
+        "unwind_cfi_sig.c",
+        "w->lookup = pc - 1;",
+        "w->lookup = pc + 16;",
+    ),
+    Mutant(
+        "preserved registers are beside where they are",
+        "unwind_cfi_sig.c",
+        "cfa - sizeof(at) * (saved & 0xff);",
+        "cfa - sizeof(at) * ((saved & 0xff) + 1);",
+    ),
+    Mutant(
+        "signal frames are not known",
+        "unwind_cfi_sig.c",
+        "code[8] == 0x05;",
+        "code[8] == 0x04;",
+    ),
+]
+
+
 def build_visibly(folder: Path, test: str, files: tuple[str, ...], mutant: Mutant | None) -> Path:
     """Compile a C test and these files of the core with ThreadSanitizer, one of them changed."""
     sources = [CORE / name for name in files]
@@ -165,3 +233,40 @@ def test_a_changed_ring_fails(mutant: Mutant, tmp_path: Path) -> None:
     assert done.returncode != 0
     if "acquire" in mutant.name or "release" in mutant.name:
         assert "ThreadSanitizer: data race" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def reloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the libraries that the unwinder's test loads from beside itself."""
+    folder = tmp_path_factory.mktemp("reload")
+    for frame in (264, 520):
+        for suffix, build_id in (("", "sha1"), ("_anonymous", "none")):
+            run(
+                "clang-19", "-shared", "-fPIC", f"-DFRAME={frame}", ROOT / "tests/c/reload.c",
+                f"-Wl,--build-id={build_id}", "-o", folder / f"reload_{frame}{suffix}.so",
+            )  # fmt: skip
+    return folder
+
+
+def walk(folder: Path, name: str, mutant: Mutant | None) -> subprocess.CompletedProcess[str]:
+    """Build the unwinder's test, with one file changed, and run it in `folder`."""
+    sources = [CORE / file for file in UNWIND]
+    if mutant:
+        changed = folder / name
+        changed.mkdir()
+        sources = [mutant.write(changed) if s.name == mutant.file else s for s in sources]
+    program = folder / f"{name}.exe"
+    test = [ROOT / f"tests/c/{file}" for file in ("test_unwind.c", "walks_sig.c")]
+    run(*COMPILE, "-fno-stack-protector", *test, *sources, "-o", program)
+    return outcome(program)
+
+
+def test_walks_are_right(reloaded: Path) -> None:
+    done = walk(reloaded, "unchanged", None)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("mutant", UNWIND_MUTANTS, ids=lambda m: m.name)
+def test_a_changed_walk_fails(mutant: Mutant, reloaded: Path) -> None:
+    done = walk(reloaded, mutant.name.replace(" ", "_"), mutant)
+    assert done.returncode != 0
