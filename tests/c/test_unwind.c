@@ -244,6 +244,7 @@ static void (*load(const char *name, void **library))(void (*)(void))
 	strcpy(strrchr(path, '/') + 1, name);
 	*library = dlopen(path, RTLD_NOW);
 	CHECK(*library);
+	CHECK_EQ(rshi_unwind_list_objects(), 0);
 	symbol = dlsym(*library, "reload_call");
 	CHECK(symbol);
 	memcpy(&call, &symbol, sizeof(symbol));
@@ -431,6 +432,7 @@ int main(void)
 	static const char *const without_ids[] = {"reload_264_anonymous.so",
 	                                          "reload_520_anonymous.so"};
 
+	CHECK_EQ(rshi_unwind_list_objects(), 0);
 	test_callers_are_found();
 	test_signal_frames_are_crossed();
 	test_depth_is_bounded();

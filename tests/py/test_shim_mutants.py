@@ -151,9 +151,15 @@ RING_MUTANTS = [
 
 UNWIND = (
     "dwarf_expr_sig.c", "dwarf_rows_sig.c", "eh_frame_sig.c", "sigsafe_x86_64_sig.c",
-    "sys_linux_sig.c", "unwind_cfi_sig.c", "unwind_fp_sig.c", "unwind_objects_sig.c",
-    "unwind_read_sig.c", "unwind_rows_sig.c", "unwind_traceback_sig.c",
+    "sys_linux_sig.c", "unwind_cfi_sig.c", "unwind_fp_sig.c", "unwind_objects.c",
+    "unwind_objects_sig.c", "unwind_read_sig.c", "unwind_rows_sig.c", "unwind_traceback_sig.c",
 )  # fmt: skip
+
+# As on a libc that has no _dl_find_object.
+OLDER_LIBC = [
+    Mutant("older libc", file, '__asm__("_dl_find_object")', '__asm__("_dl_not_there")')
+    for file in ("unwind_objects.c", "unwind_objects_sig.c")
+]
 
 UNWIND_MUTANTS = [
     Mutant(
@@ -248,12 +254,12 @@ def reloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def walk(folder: Path, name: str, mutant: Mutant | None) -> subprocess.CompletedProcess[str]:
-    """Build the unwinder's test, with one file changed, and run it in `folder`."""
+def walk(folder: Path, name: str, *mutants: Mutant) -> subprocess.CompletedProcess[str]:
+    """Build the unwinder's test, with some files changed, and run it in `folder`."""
     sources = [CORE / file for file in UNWIND]
-    if mutant:
-        changed = folder / name
-        changed.mkdir()
+    changed = folder / name
+    changed.mkdir()
+    for mutant in mutants:
         sources = [mutant.write(changed) if s.name == mutant.file else s for s in sources]
     program = folder / f"{name}.exe"
     test = [ROOT / f"tests/c/{file}" for file in ("test_unwind.c", "walks_sig.c")]
@@ -262,8 +268,18 @@ def walk(folder: Path, name: str, mutant: Mutant | None) -> subprocess.Completed
 
 
 def test_walks_are_right(reloaded: Path) -> None:
-    done = walk(reloaded, "unchanged", None)
+    done = walk(reloaded, "unchanged")
     assert done.returncode == 0, done.stderr
+
+
+def test_walks_are_right_without_help_of_libc(reloaded: Path) -> None:
+    done = walk(reloaded, "older_libc", *OLDER_LIBC)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_help_of_libc_objects_have_to_be_listed(reloaded: Path) -> None:
+    done = walk(reloaded, "unlisted", OLDER_LIBC[1])
+    assert done.returncode != 0
 
 
 @pytest.mark.parametrize("mutant", UNWIND_MUTANTS, ids=lambda m: m.name)

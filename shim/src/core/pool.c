@@ -8,6 +8,8 @@
 
 #include "pool.h"
 
+#define LARGEST_ERRNO 4095
+
 typedef int emit_function(void *arg, int tid, const uint64_t *records, size_t n);
 
 /* Put a ring among the free ones. */
@@ -36,7 +38,8 @@ int rshi_pool_create(size_t n, size_t size, size_t header, struct rshi_pool **re
 	bytes = rings + n * size * sizeof(*words);
 	pool = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pool == MAP_FAILED)
+	/* Not only MAP_FAILED: MSan's mmap returns the kernel's error as an address. */
+	if ((uintptr_t)pool > UINTPTR_MAX - LARGEST_ERRNO)
 		return ENOMEM;
 	pool->n = (uint32_t)n;
 	pool->header = (uint32_t)header;
