@@ -179,6 +179,35 @@ def test_own_handler_that_goes_on_to_ours(ending: Path, tmp_path: Path) -> None:
     check_counts(cover_decoder.read(tmp_path))
 
 
+def test_handler_that_was_there_before(way: Way, covered: Covered, tmp_path: Path) -> None:
+    """It is called as if ours was not there; what is written later replaces what ours wrote."""
+    library = tmp_path / "libhandler.so"
+    source = tmp_path / "handler.c"
+    source.write_text(
+        "#include <signal.h>\n#include <unistd.h>\n"
+        'static void on(int n) { (void)n; (void)!write(1, "on\\n", 3); }\n'
+        "__attribute__((constructor)) static void set(void) { signal(SIGUSR1, on); }\n"
+        "int handler_is_linked(void) { return 0; }\n"
+    )
+    run(way.compiler, "-shared", "-fPIC", source, "-o", library)
+    main = (
+        "#include <signal.h>\nint handler_is_linked(void);\n"
+        "static __attribute__((noinline)) void after(void) { }\n"
+        "int main(void) { raise(SIGUSR1); raise(SIGUSR1); after(); return handler_is_linked(); }\n"
+    )
+    target = tmp_path / "programs"
+    target.mkdir()
+    program = Covered(covered.sdk, target).program(
+        "handled", main, way, library, f"-Wl,-rpath,{tmp_path}"
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    done = start(program, folder=out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "on\non\n", ""), said(done)
+    seen = cover_decoder.read(out)
+    assert seen.of(seen.only, "after") == (1,)
+
+
 def test_default_action_set_by_the_program(ending: Path, tmp_path: Path) -> None:
     """The one way that leaves nothing, as cover.h says: the kernel runs no code of the process."""
     done = start(ending, "default", str(int(signal.SIGTERM)), folder=tmp_path)
