@@ -132,6 +132,43 @@ static int cross_signal_frame(struct walk *w)
 	return 0;
 }
 
+/* Whether @pc is behind a call, in a function that has tables. */
+static __attribute__((noinline)) int is_behind_call(struct walk *w, uintptr_t pc)
+{
+	const struct rshi_object *object = object_of(w, pc - 1);
+	const uint8_t *code = (const uint8_t *)pc;
+	struct rshi_fde fde;
+
+	if (!object || rshi_fde_find_sig(object, pc - 1, &fde) || pc - fde.pc < 7)
+		return 0;
+	if (code[-5] == 0xe8)
+		return 1;
+	/* By a pointer: as long as a register, or an address of one of the usual kinds. */
+	for (int length = 2; length <= 7; length++) {
+		if (code[-length] == 0xff && (code[1 - length] & 0x38) == 0x10)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * Some code of an object may have no tables: what the compiler and libc have run when it is loaded
+ * and unloaded, and with some linkers its PLT. It has pushed two words at most.
+ */
+static int step_from_start_code(struct walk *w)
+{
+	uintptr_t sp = w->regs.r[RSHI_SP], pc;
+
+	for (uintptr_t at = sp; at <= sp + 2 * sizeof(pc); at += sizeof(pc)) {
+		if (rshi_load_sig(&w->reader, at, &pc) || !is_behind_call(w, pc))
+			continue;
+		enter_caller(w, at + sizeof(pc), pc, w->regs.known & PRESERVED_MASK);
+		w->guessed++;
+		return 0;
+	}
+	return RSHI_END_NO_CFI;
+}
+
 /* A frame without tables: its caller by the frame pointer, if that leads to code of an object. */
 static int step_by_frame_pointer(struct walk *w)
 {
@@ -144,6 +181,8 @@ static int step_by_frame_pointer(struct walk *w)
 		w->guessed++;
 		return 0;
 	}
+	if (object_of(w, w->lookup) && !step_from_start_code(w))
+		return 0;
 	if (!(w->regs.known >> RBP & 1) || fp < sp || fp > UINTPTR_MAX - 2 * sizeof(fp) ||
 	    rshi_load_sig(&w->reader, fp, &next) ||
 	    rshi_load_sig(&w->reader, fp + sizeof(fp), &pc) || !object_of(w, pc - 1))
