@@ -188,8 +188,9 @@ def _edges(wish: Wish) -> list[str]:
         )
     # Whether the edge was taken, in place, or a call at each edge. Every block: clang leaves out
     # those that others imply, and without the program's graph their lines would be wrong.
+    # But blocks are enough: those that are put between two of them, on an edge, have no lines.
     how = "trace-pc-guard" if wish.guards else "inline-bool-flag"
-    return [f"-fsanitize-coverage={how},pc-table,no-prune"]
+    return [f"-fsanitize-coverage=bb,{how},pc-table,no-prune"]
 
 
 def _refuse_generate(wish: Wish, *flags: str) -> None:

@@ -78,10 +78,10 @@ def test_newer_clang_keeps_the_mark_of_the_counters() -> None:
 
 
 def test_edges_take_the_callback_where_flags_are_sanitized() -> None:
-    assert "inline-bool-flag,pc-table,no-prune" in flags("edges")
-    assert "trace-pc-guard,pc-table,no-prune" in flags("edge-counts")
-    assert "trace-pc-guard,pc-table,no-prune" in flags("edges", "clang-14")
-    assert "inline-bool-flag,pc-table,no-prune" in flags("edges", "clang-14", detector="none")
+    assert "bb,inline-bool-flag,pc-table,no-prune" in flags("edges")
+    assert "bb,trace-pc-guard,pc-table,no-prune" in flags("edge-counts")
+    assert "bb,trace-pc-guard,pc-table,no-prune" in flags("edges", "clang-14")
+    assert "bb,inline-bool-flag,pc-table,no-prune" in flags("edges", "clang-14", detector="none")
 
 
 def test_file_can_be_left_out() -> None:
