@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What it takes to walk a stack of 14 frames in a signal handler, beyond the signal itself.
+ * What it takes to walk a stack of 14 frames in a signal handler, and to hand it to a reader, beyond
+ * the signal itself.
  *
  * Every walker runs in a handler that the thread sends itself a signal for, and all take turns in
  * short rounds, of which the best counts: a busy machine slows them all down. Times are of the
- * thread's CPU clock. libunwind is loaded if it is there. Exits with 1 if the walk by tables takes
- * longer than the nanoseconds given as the first argument (0 or none: no limit).
+ * thread's CPU clock. libunwind is loaded if it is there. Exits with 1 if walk by tables and ring
+ * together take longer than the nanoseconds given as the first argument (0 or none: no limit).
  */
 
 #include <dlfcn.h>
@@ -19,6 +20,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "core/pool.h"
 #include "core/sys.h"
 #include "core/unwind.h"
 
@@ -47,6 +49,31 @@ static void with_tables(const ucontext_t *uc)
 
 	rshi_unwind_sig(uc, pcs, RSHI_UNWIND_MAX, &stack);
 	found = stack.end == RSHI_END_ROOT ? (int)stack.n : -1;
+}
+
+static struct rshi_pool *pool;
+static struct rshi_pool_ring *ring;
+
+/* All that a profiler's handler does. */
+static void into_a_ring(const ucontext_t *uc)
+{
+	static uint64_t time;
+	const uint64_t header[2] = {1, 2};
+
+	if (!ring)
+		ring = rshi_pool_claim_sig(pool, 1);
+	with_tables(uc);
+	if (!rshi_pool_add_sig(pool, ring, ++time, header, pcs, (size_t)found))
+		found = -1;
+}
+
+static int ignore(void *arg, int tid, const uint64_t *records, size_t n)
+{
+	(void)arg;
+	(void)tid;
+	(void)records;
+	(void)n;
+	return 0;
 }
 
 static void with_frame_pointers(const ucontext_t *uc)
@@ -82,7 +109,8 @@ static struct walker {
 	int frames;
 } walkers[] = {
         {"bare signal", with_nothing, 1e30, 0},
-        {"by tables", with_tables, 1e30, 0},
+        {"into a ring", into_a_ring, 1e30, 0},
+        {"by tables alone", with_tables, 1e30, 0},
         {"by frame pointers", with_frame_pointers, 1e30, 0},
         {"backtrace()", with_backtrace, 1e30, 0},
         {"libunwind", with_libunwind, 1e30, 0},
@@ -121,6 +149,7 @@ __attribute__((noinline)) static void run_rounds(void)
 				rshi_tgkill_sig(pid, tid, SIGUSR1);
 			took = (now() - start) / SIGNALS;
 			walkers[i].frames = found;
+			rshi_pool_read(pool, ignore, NULL);
 			if (took < walkers[i].best)
 				walkers[i].best = took;
 		}
@@ -158,6 +187,8 @@ int main(int argc, char **argv)
 
 	load_libunwind();
 	(void)backtrace((void **)pcs, 1); /* loads libgcc */
+	if (rshi_pool_create(1, 1 << 16, 2, &pool))
+		return 2;
 	if (rshi_sigaction_sig(SIGUSR1, &action, NULL))
 		return 2;
 	/* How many frames there are anyway. */

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Samples under the ThreadSanitizer of the compilers that no preset builds the tests with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from shim_builds import configure, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TESTS = ("test_unwind_steps", "test_storm", "test_pool")
+
+
+@pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
+def test_samples_under_thread_sanitizer(compiler: str, tmp_path: Path) -> None:
+    options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", "-DRSH_SANITIZE=thread")
+    configure(tmp_path, compiler, "", *options)
+    run("cmake", "--build", tmp_path, "-j", "2", "--target", *TESTS)
+    for test in TESTS:
+        done = subprocess.run(
+            [tmp_path / "tests/c" / test], capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        assert not re.search("WARNING|ERROR", done.stderr)
+        assert done.stdout
