@@ -33,9 +33,9 @@ static int take_losses(struct rshi_ring *ring, uint64_t lost)
 		return 0;
 	*word++ = rshi_record_word(RSHI_LOST + RSHI_LOST_OVERFLOW, 3 + (size_t)ring->header);
 	*word++ = since;
-	for (uint32_t i = 0; i < ring->header; i++)
-		*word++ = 0;
-	*word = (uint32_t)lost;
+	/* A loop would become a call of memset. */
+	rsh_memset_sig(word, 0, ring->header * sizeof(*word));
+	word[ring->header] = (uint32_t)lost;
 	return 1;
 }
 
