@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from raceshim._logs import LogFolder
 
 _INTERVAL = 0.01
-#: How much longer than it has looked: many processes may not cost more than 5 % of a processor.
+#: How much longer than what it has cost to look: many processes may not take more than 5 % of a
+#: processor. On a busy machine the clock on the wall runs on while nobody looks.
 _REST = 20
 #: More than anybody's own memory, and less than the shadow of any detector on 64 bits.
 _SHADOW = 1 << 40
@@ -61,11 +62,11 @@ class Unwatched:
     def _look(self) -> None:
         pause = _INTERVAL
         while not self._stop.wait(pause):
-            begun = time.monotonic()
+            begun = time.thread_time()
             for pid in _descendants(os.getpid()):
                 with contextlib.suppress(OSError, ValueError):
                     self._look_at(pid)
-            pause = max(_INTERVAL, _REST * (time.monotonic() - begun))
+            pause = max(_INTERVAL, _REST * (time.thread_time() - begun))
 
     def _look_at(self, pid: int) -> None:
         pages = int(_read(f"/proc/{pid}/statm").split()[0])
