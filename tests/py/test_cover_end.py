@@ -38,10 +38,13 @@ def ending(way: Way, covered: Covered) -> Path:
 
 
 def check_counts(run: cover_decoder.Run) -> None:
-    """Check the counts of the function that the thread calls for ever."""
+    """Check the counts of the function that the thread calls for ever, every other time with 1.
+
+    The thread goes on between the two reads, of which that of `positive` is the later one.
+    """
     both, positive = run.of(run.only, "blah") or (0, 0)
     assert both >= 6
-    assert both in (2 * positive, 2 * positive - 1)
+    assert both <= 2 * positive + 1
 
 
 @pytest.mark.parametrize("how", ["exit", "_exit", "_Exit", "quick_exit", "two-exits"])
