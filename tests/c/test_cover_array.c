@@ -218,7 +218,7 @@ static void *count(void *arg)
 {
 	uint64_t n = 0;
 
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+	do {
 		for (size_t i = 0; i < COUNTERS; i++) {
 			__atomic_store_n(&bytes[i], 1, __ATOMIC_RELAXED);
 			__atomic_fetch_add(&halves[i], 1, __ATOMIC_RELAXED);
@@ -226,7 +226,7 @@ static void *count(void *arg)
 		}
 		n++;
 		sched_yield();
-	}
+	} while (!__atomic_load_n(&stop, __ATOMIC_RELAXED));
 	*(uint64_t *)arg = n;
 	return NULL;
 }
@@ -255,6 +255,8 @@ static void test_deltas_of_running_threads(void)
 		CHECK_EQ(rsh_cover_register(&sizes[i]), 0);
 	for (int i = 0; i < THREADS; i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL, count, &rounds[i]), 0);
+	while (!__atomic_load_n(&wholes[COUNTERS - 1], __ATOMIC_RELAXED)) /* they have begun */
+		sched_yield();
 	for (int i = 0; i < READINGS; i++) {
 		add_all(sums);
 		sched_yield();
