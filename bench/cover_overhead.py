@@ -6,7 +6,7 @@ They run in turns, so that a busy machine hits all alike; each one's best time c
 printed are ratios to the best time without coverage. The exit status is 1 when a ratio is over its
 bar, or when the detector reported anything.
 
-SQLite's source is Debian's source package, fetched by apt-get into the folder of the builds.
+SQLite's source is fetched into the folder of the builds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raceshim import _cover_flags
+from sqlite_source import ROOT, fetch, run
 
-ROOT = Path(__file__).parents[1]
 SINGLE = ("-fprofile-instr-generate", "-fcoverage-mapping", "-fprofile-update=single")
 ATOMIC = (*SINGLE[:2], "-fprofile-update=atomic")
 #: Without this clang up to 20 reports hundreds of races between single increments.
@@ -67,41 +67,6 @@ VARIANTS = (
 NOISE = 1.03
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> None:
-    """Run a command that has to succeed."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
-
-
-def fetch(folder: Path) -> Path:
-    """Return a folder with sqlite3.c, from Debian's source package."""
-    found = sorted(folder.glob("sqlite3-*/sqlite3.c"))
-    if found:
-        return found[0].parent
-    state = folder / "apt"
-    for name in ("lists/partial", "cache/archives/partial"):
-        (state / name).mkdir(parents=True, exist_ok=True)
-    sources = state / "sources.list"
-    sources.write_text("deb-src http://deb.debian.org/debian bookworm main\n")
-    options = {
-        "Dir::Etc::SourceList": sources,
-        "Dir::Etc::SourceParts": "-",
-        "Dir::State::Lists": state / "lists",
-        "Dir::Cache": state / "cache",
-        "APT::Sandbox::User": "root",
-    }
-    apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    run(*apt, "update")
-    run(*apt, "--download-only", "source", "sqlite3", cwd=folder)
-    (archive,) = folder.glob("sqlite3_*.orig.tar.*")
-    run("tar", "xf", archive, cwd=folder)
-    (source,) = folder.glob("sqlite3-*/")
-    run("./configure", "--disable-tcl", "--disable-readline", cwd=source)
-    run("make", "sqlite3.c", cwd=source)
-    return source
-
-
 def build(folder: Path, sqlite: Path, compiler: str, detector: str, variant: Variant) -> Path:
     """Return the program of a variant; SQLite itself is compiled once."""
     program = folder / f"{compiler}-{detector}-{variant.name.replace(' ', '-')}"
@@ -140,7 +105,6 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "build/bench-cover")
     parser.add_argument("--sqlite", type=Path, help="a folder with sqlite3.c and sqlite3.h")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
     sqlite = options.sqlite or fetch(options.folder)
     wanted = {"none", *(options.only or ",".join(v.name for v in VARIANTS)).split(",")}
     variants = [v for v in VARIANTS if v.name in wanted]
