@@ -5,6 +5,10 @@ The same executable runs as the gate over programs runs it, as often at a time a
 processors: with names looked up by the runtime in each run, and without, its addresses looked up
 once for all runs. Printed is the ratio of the times from the first run to the last report,
 symbolisation and parsing in it.
+
+Two programs. SQLite, opened by two threads at once, races in its own initialisation: a real
+project's race among 240,000 lines of debug information; the bar is for that. And the smallest
+program that there is, in which the start of the detector's runtime is all that is left to run.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from raceshim._build import Builder, Built, Case
@@ -24,9 +29,9 @@ from raceshim._late import Names
 from raceshim._programs import load_programs
 from raceshim._symbolizer import Symbolizer
 from raceshim._tasks import run_program
+from sqlite_source import ROOT, fetch
 
-BAR = 5.0
-SOURCE = """\
+SMALLEST = """\
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Four threads count without a lock.
@@ -52,9 +57,55 @@ int main(void)
     return 0;
 }
 """
+SQLITE = """\
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two threads open a database each; SQLite initialises itself by double-checked locking.
+ *
+ * report: data race in sqlite3_initialize, sqlite3_initialize
+ * helper: sqlite3.c
+ * libs:   -lm
+ */
+#include <pthread.h>
+#include "sqlite3.h"
+static void *work(void *arg)
+{
+    sqlite3 *db;
+    sqlite3_open(":memory:", &db);
+    sqlite3_exec(db, "create table t(a, b); insert into t values(1, 2)", 0, 0, 0);
+    sqlite3_close(db);
+    return arg;
+}
+int main(void)
+{
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], 0, work, 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], 0);
+    return 0;
+}
+"""
 
 
-def seconds(built: Built, how: str, runs: int) -> float:
+@dataclass(frozen=True, slots=True)
+class Racy:
+    """A program that races in every other run at least."""
+
+    name: str
+    source: str
+    #: Functions that its reports must name.
+    functions: frozenset[str]
+    bar: float | None
+
+
+PROGRAMS = (
+    Racy("SQLite", SQLITE, frozenset({"sqlite3_initialize", "work", "main"}), 5.0),
+    Racy("the smallest program", SMALLEST, frozenset({"bump", "count", "main"}), None),
+)
+
+
+def seconds(racy: Racy, built: Built, how: str, runs: int) -> float:
     """Run the program so often and return how long that took; each run must show its race."""
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
@@ -64,8 +115,8 @@ def seconds(built: Built, how: str, runs: int) -> float:
     whole = time.perf_counter() - start
     reports = [report for run in shown for report in run.reports]
     functions = {f.function for r in reports for s in r.stacks for f in s.frames}
-    if len(reports) < runs / 2 or not {"bump", "count", "main"} <= functions:
-        raise SystemExit(f"{how}: the race was not shown, or has no names")
+    if len(reports) < runs / 2 or not racy.functions <= functions:
+        raise SystemExit(f"{racy.name}, {how}: the race was not shown, or has no names")
     return whole
 
 
@@ -75,29 +126,40 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=25, help="how often the program runs")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
     parser.add_argument("--compiler", default="all", help="the compilers")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench-cover")
     options = parser.parse_args()
-    failed = False
+    sqlite = fetch(options.folder)
+    missed = 0
     for compiler in find_all(options.compiler):
-        times: dict[str, list[float]] = {"online": [], "late": []}
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / "race_counter.c"
-            source.write_text(SOURCE, encoding="ascii")
-            (program,) = load_programs(source)
-            built = Builder(Path(folder)).build(Case(program, "main", compiler))
-            for _ in range(options.rounds):
-                for how, measured in times.items():
-                    measured.append(seconds(built, how, options.runs))
-        median, best = (
-            typical(times["online"]) / typical(times["late"])
-            for typical in (statistics.median, min)
-        )
-        print(
-            f"late symbolisation, {compiler.name}: {options.runs} runs, "
-            f"{min(times['online']):.2f} s online, {min(times['late']):.2f} s late, ratio "
-            f"{median:.1f} (medians of {options.rounds}), {best:.1f} (minima); bar {BAR}"
-        )
-        failed = failed or max(median, best) < BAR
-    return int(failed)
+        for racy in PROGRAMS:
+            with tempfile.TemporaryDirectory() as folder:
+                for file in ("sqlite3.c", "sqlite3.h"):
+                    (Path(folder) / file).symlink_to(sqlite / file)
+                source = Path(folder) / "race_benchmark.c"
+                source.write_text(racy.source, encoding="ascii")
+                (program,) = load_programs(source)
+                built = Builder(Path(folder)).build(Case(program, "main", compiler))
+                missed += measure(racy, built, options.runs, options.rounds)
+    return 1 if missed else 0
+
+
+def measure(racy: Racy, built: Built, runs: int, rounds: int) -> bool:
+    """Measure both ways in turns, print, and return whether the bar was missed."""
+    times: dict[str, list[float]] = {"online": [], "late": []}
+    for _ in range(rounds):
+        for how, measured in times.items():
+            measured.append(seconds(racy, built, how, runs))
+    median, best = (
+        typical(times["online"]) / typical(times["late"]) for typical in (statistics.median, min)
+    )
+    print(
+        f"late symbolisation of {racy.name}, {built.case.compiler.name}: {runs} runs, "
+        f"{min(times['online']):.2f} s online, {min(times['late']):.2f} s late, ratio "
+        f"{median:.1f} (medians of {rounds}), {best:.1f} (minima)"
+        + (f"; bar {racy.bar}" if racy.bar else ""),
+        flush=True,
+    )
+    return racy.bar is not None and max(median, best) < racy.bar
 
 
 if __name__ == "__main__":

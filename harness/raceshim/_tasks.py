@@ -168,8 +168,13 @@ def _may_be_late(program: Program, compiler: Compiler) -> bool:
     texts = [*program.words("env", compiler), program.get("options", compiler)]
     sources = (program.path, *program.files("helper", compiler))
     return not needs_names(*texts) and not any(
-        b"__tsan_default_" in source.read_bytes() for source in sources
+        _sets_options(source, source.stat().st_mtime_ns) for source in sources
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _sets_options(source: Path, _changed: int) -> bool:
+    return b"__tsan_default_" in source.read_bytes()
 
 
 @contextmanager
