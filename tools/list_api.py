@@ -106,9 +106,11 @@ def api() -> str:
     """Return the whole list."""
     from raceshim._cli import build_parser  # noqa: PLC0415 - the installed package
     from raceshim.cover import _main as cover  # noqa: PLC0415
+    from raceshim.prof import _main as prof  # noqa: PLC0415
 
     lines = set(c_lines()) | set(command_lines(build_parser(), "raceshim"))
     lines |= set(command_lines(cover.build_parser(), "raceshim cover"))
+    lines |= set(command_lines(prof.build_parser(), "raceshim prof"))
     lines.add("pytest fixture race")
     return "".join(f"{line}\n" for line in sorted(lines))
 

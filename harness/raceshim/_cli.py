@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
-        return _cover(words[1:]) if words[:1] == ["cover"] else _dispatch(words)
+        if words[:1] in (["cover"], ["prof"]):
+            return _room(words[0], words[1:])
+        return _dispatch(words)
     except RaceshimError as error:
         sys.stderr.write(f"raceshim: {error}\n")
         return error.exit_code
@@ -81,6 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     gate.add_argument("paths", nargs="*", metavar="FOLDER")
     cover = _add(commands, "cover", "read, combine and report coverage; see raceshim cover --help")
     cover.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    prof = _add(commands, "prof", "record and read CPU profiles; see raceshim prof --help")
+    prof.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
 
 
@@ -106,10 +110,15 @@ def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
         )
 
 
-def _cover(words: list[str]) -> int:
-    from raceshim.cover._main import main as cover_main  # noqa: PLC0415 - nobody else needs it
-
+def _room(name: str, words: list[str]) -> int:
+    """Run a command that has commands of its own; only it imports them."""
     _interrupt_on_signals()
+    if name == "prof":
+        from raceshim.prof._main import main as prof_main  # noqa: PLC0415
+
+        return prof_main(words)
+    from raceshim.cover._main import main as cover_main  # noqa: PLC0415
+
     return cover_main(words)
 
 

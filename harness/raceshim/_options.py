@@ -95,6 +95,22 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _frequency(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 5000:
+        raise ValueError(f"{text!r} is no whole number from 1 to 5000")
+    return int(text)
+
+
+def _percentage(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise ValueError(f"{text!r} is no number from 0 to 100")
+    return value
+
+
 def _truth(text: str) -> bool:
     truths = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
     if text.lower() not in truths:
@@ -281,6 +297,117 @@ COVER_COMMANDS = {
     "intersect": ("keep what all inputs have executed", (*_COMMON, "output")),
     "debugdump": ("print the files' contents", (*_COMMON, "live", "func")),
     "export": ("write a report in another tool's format", (*_COMMON, "format", "output")),
+}
+
+#: The options of `raceshim prof`, which are of one call too.
+PROF_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "frequency",
+            _frequency,
+            100,
+            "samples for each second of processor time of each thread, 1 to 5000 (100)",
+            metavar="HZ",
+        ),
+        Option(
+            "output",
+            str,
+            None,
+            "where to write (record: raceshim.pb.gz; flamegraph: the suffix says the format, "
+            "and - is SVG on stdout)",
+            metavar="FILE",
+        ),
+        Option("wall", _truth, False, "sample time that passes, also of threads that wait"),
+        Option(
+            "preload",
+            str,
+            "auto",
+            "yes = load libraceshim.so into every program; no = programs are linked with "
+            "libraceshim.a; auto = yes",
+            choices=("auto", "yes", "no"),
+        ),
+        Option(
+            "focus",
+            _pattern,
+            None,
+            "only samples with a function, file or module in which this is found",
+            metavar="REGEX",
+        ),
+        Option(
+            "ignore",
+            _pattern,
+            None,
+            "no samples with a function, file or module in which this is found",
+            metavar="REGEX",
+        ),
+        Option(
+            "label",
+            str,
+            None,
+            "only samples with this label, as in thread=worker (may be repeated: any of the "
+            "values of a key, one of each key)",
+            metavar="KEY=VALUE",
+        ),
+        Option(
+            "sample_index",
+            str,
+            None,
+            "which of the samples' values counts, by name or number (cpu)",
+            metavar="NAME",
+        ),
+        Option(
+            "by",
+            str,
+            None,
+            "what frames are put together by (function)",
+            choices=("function", "line", "file", "module", "address"),
+        ),
+        Option(
+            "lines",
+            _truth,
+            False,
+            "look lines and inlined functions up in the programs' debug information (--by line and "
+            "--by file do)",
+        ),
+        Option("count", _count, 30, "so many rows (30)", metavar="N"),
+        Option("cum", _truth, False, "order by cum: what a function and all it called took"),
+        Option("callers", _truth, False, "from the leaves up: below a function who called it"),
+        Option(
+            "min",
+            _percentage,
+            0.5,
+            "leave out what has less than so many per cent (0.5)",
+            metavar="PERCENT",
+        ),
+        Option("depth", _count, None, "so many levels of calls", metavar="N"),
+        Option("normalize", _truth, False, "take both profiles for equally long"),
+        Option("folded", _truth, False, "a line for each stack, for flamegraph.pl and speedscope"),
+        Option("title", str, None, "heading of the picture", metavar="TEXT"),
+        OPTIONS["json"],
+    )
+}
+_PART = ("focus", "ignore", "label", "sample_index", "lines")
+#: The commands of `raceshim prof`: what they do, what they take, and which options.
+PROF_COMMANDS = {
+    "record": ("run a command and sample it", "", ("frequency", "output", "wall", "preload")),
+    "top": ("print where the time went", "FILE ...", ("count", "cum", "by", *_PART, "json")),
+    "tree": (
+        "print who called what",
+        "FILE ...",
+        ("callers", "min", "depth", "by", *_PART, "json"),
+    ),
+    "diff": (
+        "print what has changed from one profile to another",
+        "BEFORE AFTER",
+        ("count", "cum", "normalize", "by", *_PART, "json"),
+    ),
+    "flamegraph": (
+        "draw the calls, as SVG or as a page to zoom and search in",
+        "FILE ...",
+        ("output", "callers", "title", "by", *_PART),
+    ),
+    "raw": ("print all that is in a profile", "FILE ...", ("folded", "by", *_PART, "json")),
 }
 
 

@@ -33,6 +33,11 @@ def archive() -> str:
     return f"{prefix()}/lib/libraceshim.a"
 
 
+def shared_library() -> str:
+    """Return the shared library, for LD_PRELOAD."""
+    return f"{prefix()}/lib/libraceshim.so"
+
+
 def share(name: str) -> str:
     """Return a file of share/raceshim."""
     return f"{prefix()}/share/raceshim/{name}"

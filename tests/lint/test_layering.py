@@ -25,7 +25,8 @@ TOOL = re.compile(r"(sanitizer|valgrind)/.*\.h")
 ANNOTATIONS = {f"raceshim/{p.name}" for p in ROOT.glob("annotations/include/raceshim/*.h")}
 SHIM_PUBLIC = {f"raceshim/{p.name}" for p in ROOT.glob("shim/include/raceshim/*.h")}
 FEATURES = {"cover", "cpuprof", "heapprof", "lockprof", "trace"}
-PYTHON_DEPENDENCIES = {"raceshim", "rich"}
+#: `google` is protobuf.
+PYTHON_DEPENDENCIES = {"google", "raceshim", "rich"}
 PYTEST_SIDE = {"plugin.py", "_items.py"}
 #: Talks to the kernel, for which the library has no module.
 KERNEL_SIDE = {"_inotify.py"}

@@ -69,7 +69,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_carries_exactly_what_users_need(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     harness = ROOT / "harness"
-    package = {str(p.relative_to(harness)) for p in harness.glob("raceshim/**/*.py")}
+    package = {
+        str(p.relative_to(harness))
+        for suffix in ("py", "css", "html", "js")
+        for p in harness.glob(f"raceshim/**/*.{suffix}")
+    }
     headers = {
         f"raceshim/_sdk/include/raceshim/{p.name}"
         for folder in ("annotations", "shim")

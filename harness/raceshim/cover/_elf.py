@@ -107,6 +107,13 @@ class Elf:
                 return self._data[begin : begin + size]
         return b""
 
+    def address(self, offset: int) -> int | None:
+        """Return the link-time address of code at an offset in the file."""
+        for kind, begin, start, length in self._segments:
+            if kind == _LOAD and begin <= offset < begin + length:
+                return offset - begin + start
+        return None
+
     def _segment(self, place: int) -> tuple[int, int, int, int]:
         if self._wide:
             kind, offset, address, size = self._layout.segment.unpack_from(self._data, place)
