@@ -4,6 +4,7 @@
  * The control uses a thread instead of a process.
  *
  * control: data race in write_in_child, write_in_parent
+ * uninstrumented: step.c
  */
 #include <pthread.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@ typedef pthread_t child_id;
 static void *worker(void *arg)
 {
 	write_in_child();
+	step_set(1);
 	return arg;
 }
 
@@ -37,6 +39,7 @@ static child_id begin(void)
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, worker, NULL);
+	step_wait(1);
 	return thread;
 }
 
