@@ -76,8 +76,9 @@ def _key(compiler: str, flags: list[str], source: str) -> str:
     for name in sorted(os.listdir(headers)):  # noqa: PTH208
         parts += [name, _stamp(f"{headers}/{name}")]
     key = hashlib.blake2b("\0".join(parts).encode(errors="surrogateescape"), digest_size=16)
-    with open(source, "rb") as file:  # noqa: PTH123
-        key.update(file.read())
+    for name in (source, _prefix.share("cover_registrar.h")):
+        with open(name, "rb") as file:  # noqa: PTH123
+            key.update(file.read())
     return key.hexdigest()
 
 

@@ -18,15 +18,15 @@
  *         -DRSH_COVER_ENGINE=… -DRSH_COVER_MODE=… [-DRSH_COVER_GUARDS] [-DRSH_COVER_PROGRAM] \
  *         <share>/cover_registrar_edges.c -o <registrar>.o
  *
- * RSH_COVER_PROGRAM        for an executable, not for a shared library
- *
- * and linked as cover_registrar.c says. Without a sanitizer the link needs
+ * RSH_COVER_PROGRAM and the link are those of cover_registrar.h. Without a sanitizer the link needs
  * -fno-sanitize-link-runtime: clang would bring a runtime for its empty functions.
  */
 
 #include <stdint.h>
 
 #include <raceshim/cover_edges.h>
+
+#include "cover_registrar.h"
 
 #if defined(RSH_COVER_ENGINE) && RSH_COVER_ENGINE == 3 && RSH_COVER_MODE == 3
 #define GUARDS 1
@@ -40,25 +40,6 @@
 #error "compile with -DRSH_COVER_ENGINE=2 -DRSH_COVER_MODE=1 (edges) or =3 and =3 (edge counts)"
 #endif
 
-/* Nothing of this file is instrumented, whatever flags it is compiled with. */
-#if defined(__has_attribute)
-#if __has_attribute(disable_sanitizer_instrumentation)
-#define RSH_NO_SANITIZER __attribute__((disable_sanitizer_instrumentation))
-#endif
-#endif
-#ifndef RSH_NO_SANITIZER
-#define RSH_NO_SANITIZER
-#endif
-#define RSH_PLAIN                                                                                  \
-	RSH_NO_SANITIZER __attribute__((no_instrument_function, no_profile_instrument_function))   \
-	__attribute__((no_sanitize("coverage", "undefined", "address", "thread", "memory")))       \
-	__attribute__((no_stack_protector))
-#define HIDDEN __attribute__((visibility("hidden")))
-
-#define SECTION(type, name)                                                                        \
-	extern type start_##name[] __asm__("__start_" #name) __attribute__((weak)) HIDDEN;         \
-	extern type stop_##name[] __asm__("__stop_" #name) __attribute__((weak)) HIDDEN
-
 SECTION(const uintptr_t, __sancov_pcs);
 #if GUARDS
 SECTION(uint32_t, __sancov_guards);
@@ -69,9 +50,8 @@ SECTION(uint8_t, __sancov_bools);
 #define START start___sancov_bools
 #define STOP  stop___sancov_bools
 #endif
-extern const char image_header[] __asm__("__ehdr_start") __attribute__((weak)) HIDDEN;
 
-__attribute__((no_sanitize("address"))) static struct rsh_cover_edges edges = {
+PLAIN_DATA static struct rsh_cover_edges edges = {
         .unit = {.abi = sizeof(struct rsh_cover_unit),
                  .engine = RSH_COVER_ENGINE,
                  .mode = RSH_COVER_MODE,
@@ -97,12 +77,12 @@ __attribute__((no_sanitize("address"))) static struct rsh_cover_edges edges = {
 #endif
 static __thread uintptr_t slab __attribute__((tls_model(MODEL)));
 
-RSH_PLAIN __attribute__((noinline, cold)) static void count_first(uint32_t *guard)
+PLAIN __attribute__((noinline, cold)) static void count_first(uint32_t *guard)
 {
 	rsh_cover_unit_count(&edges.slabs, guard, &slab);
 }
 
-RSH_PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
+PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
 {
 	uintptr_t base = slab;
 
@@ -113,7 +93,7 @@ RSH_PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
 	RSH_COVER_COUNT(base, guard);
 }
 #elif GUARDS
-RSH_PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
+PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
 {
 	/* Looked at first: a line of the cache that is only read is shared by all processors. */
 	if (!__atomic_load_n(guard, __ATOMIC_RELAXED))
@@ -122,62 +102,31 @@ RSH_PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
 #endif
 
 /* What it calls once at its start. The linker has said the same. */
-RSH_PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop)
+PLAIN HIDDEN void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop)
 {
 	(void)start;
 	(void)stop;
 }
 
-RSH_PLAIN HIDDEN void __sanitizer_cov_bool_flag_init(_Bool *start, _Bool *stop)
+PLAIN HIDDEN void __sanitizer_cov_bool_flag_init(_Bool *start, _Bool *stop)
 {
 	(void)start;
 	(void)stop;
 }
 
-RSH_PLAIN HIDDEN void __sanitizer_cov_pcs_init(const uintptr_t *start, const uintptr_t *stop)
+PLAIN HIDDEN void __sanitizer_cov_pcs_init(const uintptr_t *start, const uintptr_t *stop)
 {
 	(void)start;
 	(void)stop;
 }
 
-/* Before the user's constructors, and after the user's destructors. */
-RSH_PLAIN __attribute__((constructor(101))) static void unit_begins(void)
+static void begin_unit(void)
 {
 	/* The error comes back where coverage is written; with RACESHIM_COVERDIR it is on stderr. */
 	(void)rsh_cover_unit_register_edges(&edges);
 }
 
-#ifdef RSH_COVER_PROGRAM
-/* The program is there until the process ends, so it is not unregistered. */
-__attribute__((section(".preinit_array"), used,
-               no_sanitize("address"))) static void (*const before_constructors)(void) =
-        rsh_cover_unit_start;
-#else
-RSH_PLAIN __attribute__((destructor(101))) static void unit_ends(void)
+static void end_unit(void)
 {
 	rsh_cover_unit_unregister_edges(&edges);
-}
-#endif
-
-/*
- * Where the linker wraps them (--wrap), the program's calls of _exit() and _Exit() come here. What
- * they go on to is the real one, or the detector's.
- */
-extern void real_exit(int status) __asm__("__real__exit") __attribute__((weak));
-extern void real_Exit(int status) __asm__("__real__Exit") __attribute__((weak));
-void wrap_exit(int status) __asm__("__wrap__exit") __attribute__((noreturn)) HIDDEN;
-void wrap_Exit(int status) __asm__("__wrap__Exit") __attribute__((noreturn)) HIDDEN;
-
-RSH_PLAIN void wrap_exit(int status)
-{
-	rsh_cover_unit_finish();
-	for (;;)
-		real_exit(status);
-}
-
-RSH_PLAIN void wrap_Exit(int status)
-{
-	rsh_cover_unit_finish();
-	for (;;)
-		real_Exit(status);
 }

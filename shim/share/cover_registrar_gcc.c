@@ -9,8 +9,8 @@
  *   gcc -c -x c -O2 -fPIC -w -I<includes> -DRSH_COVER_ENGINE=5 -DRSH_COVER_MODE=<2|3> \
  *       [-DRSH_COVER_PROGRAM] <share>/cover_registrar_gcc.c -o <registrar>.o
  *
- * RSH_COVER_MODE, RSH_COVER_PROGRAM and the link are those of cover_registrar.c. All of the unit is
- * compiled with -fprofile-info-section=rsh_gcov_info.
+ * RSH_COVER_MODE is 2 (count) or 3 (atomic), RSH_COVER_PROGRAM and the link are those of
+ * cover_registrar.h. All of the unit is compiled with -fprofile-info-section=rsh_gcov_info.
  *
  * gcc has a header for those who want its counters (<gcov.h>), but none for what they are made of.
  * That has changed with versions, so this knows those that it knows.
@@ -20,6 +20,8 @@
 #include <stdint.h>
 
 #include <raceshim/cover_unit_gcov.h>
+
+#include "cover_registrar.h"
 
 #if !defined(RSH_COVER_ENGINE) || RSH_COVER_ENGINE != 5
 #error "cover_registrar_gcc.c is the registration of gcc's engine: compile with -DRSH_COVER_ENGINE=5"
@@ -39,11 +41,6 @@
 #error "raceshim does not know how this gcc keeps its counters: it knows gcc 12, 13 and 14"
 #endif
 enum { ARCS = 0, CONDITIONS = 8 };
-
-/* Nothing of this file is instrumented, whatever flags it is compiled with. */
-#define RSH_PLAIN                                                                                  \
-	__attribute__((no_sanitize("thread", "address", "undefined"), no_instrument_function,      \
-	               no_profile_instrument_function, noinline))
 
 /* libgcc/libgcov.h */
 struct counters {
@@ -76,14 +73,9 @@ enum {
 	          (('0' + __GNUC_MINOR__) << 8) | '*'
 };
 
-extern const struct info *const start[] __asm__("__start_rsh_gcov_info")
-        __attribute__((weak, visibility("hidden")));
-extern const struct info *const stop[] __asm__("__stop_rsh_gcov_info")
-        __attribute__((weak, visibility("hidden")));
-extern const char image_header[] __asm__("__ehdr_start")
-        __attribute__((weak, visibility("hidden")));
+SECTION(const struct info *const, rsh_gcov_info);
 
-RSH_PLAIN static int file_of(const void *record, struct rsh_cover_gcov_file *file)
+PLAIN static int file_of(const void *record, struct rsh_cover_gcov_file *file)
 {
 	const struct info *info = record;
 
@@ -97,8 +89,8 @@ RSH_PLAIN static int file_of(const void *record, struct rsh_cover_gcov_file *fil
 	return 0;
 }
 
-RSH_PLAIN static int function_of(const void *record, uint32_t i,
-                                 struct rsh_cover_gcov_function *function)
+PLAIN static int function_of(const void *record, uint32_t i,
+                             struct rsh_cover_gcov_function *function)
 {
 	const struct info *info = record;
 	const struct function *f = info->function[i];
@@ -129,7 +121,7 @@ RSH_PLAIN static int function_of(const void *record, uint32_t i,
 	return 0;
 }
 
-static struct rsh_cover_gcov_unit unit = {
+PLAIN_DATA static struct rsh_cover_gcov_unit unit = {
         .unit =
                 {
                         .abi = sizeof(struct rsh_cover_gcov_unit),
@@ -138,49 +130,19 @@ static struct rsh_cover_gcov_unit unit = {
                         .counter_size = 8,
                         .compiler = __VERSION__,
                         .image = image_header,
-                        .data = {start, stop},
+                        .data = {start_rsh_gcov_info, stop_rsh_gcov_info},
                 },
         .file = file_of,
         .function = function_of,
 };
 
-/* Before the user's constructors, and after the user's destructors. */
-RSH_PLAIN __attribute__((constructor(101))) static void unit_begins(void)
+static void begin_unit(void)
 {
 	/* The error comes back where coverage is written; with RACESHIM_COVERDIR it is on stderr. */
 	(void)rsh_cover_unit_register_gcov(&unit);
 }
 
-#ifdef RSH_COVER_PROGRAM
-/* The program is there until the process ends, so it is not unregistered. */
-__attribute__((section(".preinit_array"),
-               used)) static void (*const before_constructors)(void) = rsh_cover_unit_start;
-#else
-RSH_PLAIN __attribute__((destructor(101))) static void unit_ends(void)
+static void end_unit(void)
 {
 	rsh_cover_unit_unregister(&unit.unit);
-}
-#endif
-
-/*
- * Where the linker wraps them (--wrap), the program's calls of _exit() and _Exit() come here. What
- * they go on to is the real one, or the detector's.
- */
-extern void real_exit(int status) __asm__("__real__exit") __attribute__((weak));
-extern void real_Exit(int status) __asm__("__real__Exit") __attribute__((weak));
-void wrap_exit(int status) __asm__("__wrap__exit") __attribute__((visibility("hidden"), noreturn));
-void wrap_Exit(int status) __asm__("__wrap__Exit") __attribute__((visibility("hidden"), noreturn));
-
-RSH_PLAIN void wrap_exit(int status)
-{
-	rsh_cover_unit_finish();
-	for (;;)
-		real_exit(status);
-}
-
-RSH_PLAIN void wrap_Exit(int status)
-{
-	rsh_cover_unit_finish();
-	for (;;)
-		real_Exit(status);
 }
