@@ -127,6 +127,8 @@ function(raceshim_cover target)
   # The modes, and their numbers in the coverage files.
   set(modes set count atomic edges edge-counts)
   set(numbers 1 2 3 1 3)
+  # What ends a program without its exit handlers: the registrar's functions write first.
+  set(wrapped _exit _Exit execl execle execlp execv execve execveat execvp execvpe fexecve)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODE" "")
   if(NOT TARGET ${target} OR arg_UNPARSED_ARGUMENTS OR NOT arg_MODE IN_LIST modes)
     list(JOIN modes "|" modes)
@@ -163,7 +165,9 @@ function(raceshim_cover target)
     # Libraries that are loaded later find the program's library.
     list(APPEND link "LINKER:--export-dynamic-symbol=rsh_cover_*")
     # Nobody else asks a static libc for the functions that are wrapped.
-    list(APPEND link "LINKER:-u,_exit,-u,_Exit")
+    foreach(function IN LISTS wrapped)
+      list(APPEND link "LINKER:-u,${function}")
+    endforeach()
   endif()
 
   get_property(sources GLOBAL PROPERTY RACESHIM_COVER_SOURCES)
@@ -179,6 +183,7 @@ function(raceshim_cover target)
   )
   target_link_libraries(${target}_raceshim_cover PRIVATE raceshim::shim)
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_raceshim_cover>)
-  target_link_options(${target} PRIVATE ${link} "LINKER:--wrap=_exit,--wrap=_Exit")
+  list(TRANSFORM wrapped PREPEND "LINKER:--wrap=")
+  target_link_options(${target} PRIVATE ${link} ${wrapped})
   target_link_libraries(${target} PRIVATE raceshim::shim)
 endfunction()

@@ -32,6 +32,11 @@ ENGINE_AND_MODE = {
 _GCOV_ENGINE = 5
 #: The section in which gcc leaves a pointer for each object: a C name, so the linker bounds it.
 GCOV_SECTION = "rsh_gcov_info"
+#: What ends a program without its exit handlers: the registrar's functions write first.
+WRAPPED = (
+    "_exit", "_Exit",
+    "execl", "execle", "execlp", "execv", "execve", "execveat", "execvp", "execvpe", "fexecve",
+)  # fmt: skip
 _UNSINKABLE = "-sink-common-insts"
 _CLANG_MERGES_UP_TO = 20
 _CLANG_HIDES_FLAGS_SINCE = 16
@@ -118,12 +123,12 @@ class Wish:
 
     def link_flags(self, *, shared: bool) -> list[str]:
         """Return what only a link gets."""
-        # The registrar's _exit() writes first; libraries loaded later find the program's library.
-        flags = ["-Wl,--wrap=_exit,--wrap=_Exit"]
+        flags = [f"-Wl,{','.join(f'--wrap={name}' for name in WRAPPED)}"]
         if not shared:
+            # Libraries that are loaded later find the program's library.
             flags.append("-Wl,--export-dynamic-symbol=rsh_cover_*")
             # Nobody else asks a static libc for the functions that are wrapped.
-            flags.append("-Wl,-u,_exit,-u,_Exit")
+            flags.append(f"-Wl,{','.join(f'-u,{name}' for name in WRAPPED)}")
         if self.edges and not self.sanitizers:
             # Otherwise clang brings UBSan's runtime, for its empty callbacks.
             flags.append("-fno-sanitize-link-runtime")

@@ -13,11 +13,15 @@
  * Link the registrar in front of libraceshim.a, both anywhere:
  *
  *   cc <the user's objects and flags> <registrar>.o -Xlinker <libraceshim.a> \
- *      -Wl,--wrap=_exit,--wrap=_Exit  [executable: -Wl,--export-dynamic-symbol=rsh_cover_*]
+ *      -Wl,--wrap=_exit,--wrap=_Exit,--wrap=execl,...  [executable: -Wl,--export-dynamic-symbol=rsh_cover_*]
  *
- * Without --wrap what a process counted is lost at _exit(). The exported symbols make shared
- * libraries that are loaded later use the program's copy of the library: one file for all.
+ * Without --wrap what a process counted is lost at _exit() and at an exec, of which all functions
+ * that are defined below are wrapped. The exported symbols make shared libraries that are loaded
+ * later use the program's copy of the library: one file for all.
  */
+
+#include <stdarg.h>
+#include <stddef.h>
 
 #include <raceshim/cover_unit.h>
 
@@ -95,6 +99,102 @@ WRAPPED(void, _Exit, (int status))
 	rsh_cover_unit_finish();
 	for (;;)
 		real__Exit(status);
+}
+
+/*
+ * The exec family. A child of vfork comes here too, on its parent's stack, and so may a signal
+ * handler: no memory but the stack, no calls but those that handlers may make.
+ */
+WRAPPED(int, execve, (const char *path, char *const argv[], char *const envp[]))
+{
+	rsh_cover_unit_exec();
+	return real_execve(path, argv, envp);
+}
+
+WRAPPED(int, execv, (const char *path, char *const argv[]))
+{
+	rsh_cover_unit_exec();
+	return real_execv(path, argv);
+}
+
+WRAPPED(int, execvp, (const char *file, char *const argv[]))
+{
+	rsh_cover_unit_exec();
+	return real_execvp(file, argv);
+}
+
+WRAPPED(int, execvpe, (const char *file, char *const argv[], char *const envp[]))
+{
+	rsh_cover_unit_exec();
+	return real_execvpe(file, argv, envp);
+}
+
+WRAPPED(int, fexecve, (int fd, char *const argv[], char *const envp[]))
+{
+	rsh_cover_unit_exec();
+	return real_fexecve(fd, argv, envp);
+}
+
+WRAPPED(int, execveat,
+        (int dir, const char *path, char *const argv[], char *const envp[], int flags))
+{
+	rsh_cover_unit_exec();
+	return real_execveat(dir, path, argv, envp, flags);
+}
+
+/* How long a list of arguments is that begins with @arg, with the NULL at its end. */
+PLAIN static size_t length_of(const char *arg, va_list *rest)
+{
+	size_t n = 1;
+
+	for (; arg; arg = va_arg(*rest, const char *))
+		n++;
+	return n;
+}
+
+/* Put it into an array of that length. */
+PLAIN static void collect(char **argv, const char *arg, va_list *rest)
+{
+	for (*argv = (char *)arg; *argv; *argv = va_arg(*rest, char *))
+		argv++;
+}
+
+/* The caller's list of arguments as an array, argv; @rest stands behind it then. */
+#define COLLECT(arg, rest)                                                                         \
+	va_start(rest, arg);                                                                       \
+	size_t n = length_of(arg, &rest);                                                          \
+	va_end(rest);                                                                              \
+	char *argv[n];                                                                             \
+	va_start(rest, arg);                                                                       \
+	collect(argv, arg, &rest)
+
+WRAPPED(int, execl, (const char *path, const char *arg, ...))
+{
+	va_list rest;
+
+	COLLECT(arg, rest);
+	va_end(rest);
+	return wrap_execv(path, argv);
+}
+
+WRAPPED(int, execlp, (const char *file, const char *arg, ...))
+{
+	va_list rest;
+
+	COLLECT(arg, rest);
+	va_end(rest);
+	return wrap_execvp(file, argv);
+}
+
+WRAPPED(int, execle, (const char *path, const char *arg, ...))
+{
+	char *const *envp;
+	va_list rest;
+
+	COLLECT(arg, rest);
+	envp = va_arg(rest, char *const *);
+	va_end(rest);
+	return wrap_execve(path, argv, envp);
 }
 
 #endif /* RSH_SHARE_COVER_REGISTRAR_H */

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from raceshim._cover_flags import WRAPPED
 from shim_builds import ROOT, run
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 CLANGS = ("clang-14", "clang-19")
 MODES = {"set": 1, "count": 2, "atomic": 3}
 COVERAGE = ("-fprofile-instr-generate", "-fcoverage-mapping")
-WRAP = "-Wl,--wrap=_exit,--wrap=_Exit"
+WRAP = "-Wl," + ",".join(f"--wrap={name}" for name in WRAPPED)
 SHARED = "-Wl,--export-dynamic-symbol=rsh_cover_*"
 
 
@@ -53,6 +54,7 @@ class Covered:
     sdk: Path
     folder: Path
     built: dict[str, Path] = field(default_factory=dict)
+    wrap: str = WRAP
 
     @property
     def includes(self) -> str:
@@ -72,11 +74,11 @@ class Covered:
 
     def program(self, name: str, source: Path | str, way: Way, *flags: str | Path) -> Path:
         """Build an executable; a source that is a text is written to a file first."""
-        return self._link(name, source, way, [WRAP, SHARED, *flags], ["-DRSH_COVER_PROGRAM"])
+        return self._link(name, source, way, [self.wrap, SHARED, *flags], ["-DRSH_COVER_PROGRAM"])
 
     def library(self, name: str, source: Path | str, way: Way, *flags: str | Path) -> Path:
         """Build a shared library likewise."""
-        return self._link(name, source, way, ["-shared", "-fPIC", WRAP, *flags], [])
+        return self._link(name, source, way, ["-shared", "-fPIC", self.wrap, *flags], [])
 
     def _link(
         self,

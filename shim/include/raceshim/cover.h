@@ -20,9 +20,11 @@
  *
  * - The meta files are written at once, one counters file when the process ends: by return from
  *   main, exit (after all handlers and destructors, before a detector's own check), quick_exit,
- *   _exit or _Exit called by code that was built with coverage, by an error that a detector ends
- *   the process for, or by a signal that kills. The exit status, or the signal, is what it would
- *   have been; what goes wrong is told on stderr.
+ *   _exit, _Exit or a function of the exec family called by code that was built with coverage, by
+ *   an error that a detector ends the process for, or by a signal that kills. The exit status, or
+ *   the signal, is what it would have been; what goes wrong is told on stderr.
+ * - After an exec that failed, or a signal whose handler came back, the process goes on, and the file
+ *   that it leaves later replaces the one that is there: none of its counts is in two files.
  * - Handlers are installed before main for the signals whose default is to kill, where they are not
  *   ignored. They write the file and go on to what was there before. A handler of the program's
  *   own, set later, replaces ours: nothing is written unless the process then ends in one of the
@@ -30,8 +32,8 @@
  * - Nothing is written after SIGKILL, or when the program itself sets SIG_DFL for a signal and
  *   dies of it, or by a system call of its own (exit_group); nor by a child that was made past
  *   libc's fork. Such a program calls rsh_cover_write_counters_dir().
- * - A child of fork() writes a file of its own, with what it has counted itself. exec makes the
- *   process another program: what the old one counted is lost, unless it writes before.
+ * - A child of fork() writes a file of its own, with what it has counted itself; a child of vfork()
+ *   counts in its parent's memory, and the parent writes that.
  * - A library that was built with coverage, in a program that was not, stays loaded after dlclose.
  *
  * In a program without coverage all of them link and return RSH_ENOTCOVERED, but for

@@ -13,7 +13,8 @@
  *   rsh_cover_unit_register,     of different units: yes   yes        yes
  *     rsh_cover_unit_unregister  of one unit: no
  *   rsh_cover_unit_start         yes                       yes        yes
- *   rsh_cover_unit_finish        yes                       yes        yes
+ *   rsh_cover_unit_finish,       yes                       yes        yes
+ *     rsh_cover_unit_exec
  */
 
 #include <stdint.h>
@@ -150,6 +151,22 @@ RSH_API void rsh_cover_unit_start(void);
  * Detectors: nothing is annotated, no happens-before edge.
  */
 RSH_API void rsh_cover_unit_finish(void);
+
+/**
+ * rsh_cover_unit_exec - write what the exit would write: the process may become another program
+ *
+ * Before execve() and its like. If the exec fails, nothing has happened: the process goes on to
+ * count, and the file that it leaves at its end, or before the next exec, replaces this one, in one
+ * step. In a child made by vfork there is nothing to do.
+ *
+ * Return: nothing; the first error is told on stderr.
+ * Threads: any; while one writes, others wait. Signals: async-signal-safe.
+ * Fork: a child writes its own.                Blocks: for the writing.
+ * Loss: what other threads count until the exec ends them; a text on stderr if the file cannot be
+ *	written.
+ * Detectors: nothing is annotated, no happens-before edge.
+ */
+RSH_API void rsh_cover_unit_exec(void);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ static void say_error(const char *what, const char *detail, int err)
 
 static void at_end(void)
 {
-	int err = rshi_end_write_sig();
+	int err = rshi_end_write_sig(1);
 
 	if (err)
 		rshi_end_complain_sig(rsh_strerror(err), err);
@@ -274,7 +274,8 @@ void rshi_end_meta(struct rshi_unit *u)
 	if (!err)
 		return;
 	/* Counts that nobody can read are of no use, and one complaint is enough. */
-	if (__atomic_exchange_n(&rshi_end_sig.active, 0, __ATOMIC_RELAXED))
+	if (__atomic_exchange_n(&rshi_end_sig.active, 0, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&rshi_end_sig.complained, 1, __ATOMIC_RELAXED))
 		say_error("error: no coverage files will be written: RACESHIM_COVERDIR=",
 		          rshi_end_sig.dir, err);
 }

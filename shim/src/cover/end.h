@@ -22,8 +22,9 @@ struct rshi_end {
 	struct rshi_file at; /* what fd refers to: the program may close it, and open another */
 	char dir[RSHI_PATH_MAX];
 	int pid;         /* atomic: another one in a forked child */
-	uint32_t writer; /* atomic: thread id of who writes the last file, RSHI_DONE after it */
-	char written[RSHI_NAME_MAX]; /* the writer's: the file that it has written, or empty */
+	int complained;  /* about the file; atomic */
+	uint32_t writer; /* atomic: thread id of who writes the file, RSHI_DONE after the last */
+	uint64_t time;   /* the writer's: of the file that it has written, or 0 */
 };
 
 #define RSHI_DONE 0xffffffffu
@@ -56,13 +57,11 @@ void rshi_end_meta(struct rshi_unit *u);
 int rshi_end_directory_sig(int *dir, int *close);
 
 /*
- * Write the counters file of the process, unless that has been done. Returns an error if it could
- * not be written; 0 also if there was nothing to do.
+ * Write the counters file of the process, unless the last has been written. Unless this is the
+ * @last, because the process may go on after all, what is written later replaces it. Returns an
+ * error if it could not be written; 0 also if there was nothing to do.
  */
-int rshi_end_write_sig(void);
-
-/* What was written was not the end: what is written later replaces it. */
-void rshi_end_reopen_sig(void);
+int rshi_end_write_sig(int last);
 
 /* Wait until nobody writes the last file any more. */
 void rshi_end_wait_sig(void);
@@ -76,7 +75,7 @@ void rshi_end_catch_sig(void);
 /* A line on stderr: "raceshim: <what><detail>: <why>"; @why may be NULL. */
 void rshi_end_say_sig(const char *what, const char *detail, const char *why);
 
-/* The counters file could not be written. */
+/* The counters file could not be written: told once. */
 void rshi_end_complain_sig(const char *why, int err);
 
 #endif /* RSH_COVER_END_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The last file of a process: one thread writes it, once, from whatever the process ends with. In
- * memory that was reserved when the units were registered, with system calls of our own.
+ * The last file of a process: one thread writes it, from whatever the process ends with, in memory
+ * that was reserved when the units were registered, with system calls of our own. At an exec, or a
+ * signal, the process may go on: then the next one replaces it.
  */
 
 #include <linux/errno.h>
@@ -60,6 +61,8 @@ void rshi_end_complain_sig(const char *why, int err)
 	char text[32];
 	size_t room = sizeof(text);
 
+	if (__atomic_exchange_n(&rshi_end_sig.complained, 1, __ATOMIC_RELAXED))
+		return;
 	if (!why) {
 		rshi_decimal_sig(add(text, &room, "error "), (uint64_t)(err < 0 ? -err : err));
 		why = text;
@@ -138,24 +141,23 @@ static int encode(struct rshi_store *store, struct rshi_unit *first, uint64_t pi
 
 static int write_in(int dir, struct rshi_unit *first)
 {
-	uint64_t pid = (uint64_t)rshi_getpid_sig(), time = rshi_unique_time_sig();
+	uint64_t pid = (uint64_t)rshi_getpid_sig(), now = rshi_unique_time_sig();
 	struct rshi_end *e = &rshi_end_sig;
+	/* At no moment are there two: the process has one file, which is replaced in one step. */
+	uint64_t time = e->time ? e->time : now;
 	struct rshi_store store;
 	int err = sweep();
 
 	if (err)
 		return err;
 	rshi_name_counters_sig(&store, first->hash, pid, time);
-	err = rshi_store_begin_sig(&store, dir, pid, time);
+	err = rshi_store_begin_sig(&store, dir, pid, now);
 	if (err)
 		return err;
-	err = rshi_store_end_sig(&store, encode(&store, first, pid, time), 1);
-	if (err)
-		return err;
-	if (e->written[0])
-		rshi_unlink_sig(dir, e->written);
-	rsh_memcpy_sig(e->written, store.name, sizeof(e->written));
-	return 0;
+	err = rshi_store_end_sig(&store, encode(&store, first, pid, time), !e->time);
+	if (!err)
+		e->time = time;
+	return err;
 }
 
 static int write_file(void)
@@ -190,12 +192,28 @@ void rshi_end_wait_sig(void)
 	}
 }
 
-int rshi_end_write_sig(void)
+/* Become the one who writes, unless the last file has been written: then 0. */
+static int become_writer(struct rshi_end *e)
+{
+	uint32_t nobody;
+
+	do {
+		nobody = 0;
+		/* [CW3] acquire, pairs with [CW1]: what the last writer wrote */
+		if (__atomic_compare_exchange_n(&e->writer, &nobody, (uint32_t)rshi_gettid_sig(), 0,
+		                                __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return 1;
+		rshi_end_wait_sig();
+		/* What somebody else has written before the process went on is not all. */
+	} while (__atomic_load_n(&e->writer, __ATOMIC_RELAXED) == 0);
+	return 0;
+}
+
+int rshi_end_write_sig(int last)
 {
 	struct rshi_end *e = &rshi_end_sig;
-	uint32_t nobody = 0;
 	uint64_t mask = 0;
-	int err;
+	int err = 0;
 
 	/* After vfork the memory is the parent's, and so are the counts. */
 	if (!rshi_end_is_active() ||
@@ -203,40 +221,34 @@ int rshi_end_write_sig(void)
 		return 0;
 	/* A signal that kills waits until the file is there. */
 	rshi_sigblock_sig(RSHI_ASYNCHRONOUS, &mask);
-	/* [CW3] acquire, pairs with [CW1] and [CW4]: what the last writer wrote */
-	if (__atomic_compare_exchange_n(&e->writer, &nobody, (uint32_t)rshi_gettid_sig(), 0,
-	                                __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+	if (become_writer(e)) {
 		err = write_file();
 		/* [CW1] release, pairs with [CW2] and [CW3]: the file is there */
-		__atomic_store_n(&e->writer, RSHI_DONE, __ATOMIC_RELEASE);
+		__atomic_store_n(&e->writer, last ? RSHI_DONE : 0, __ATOMIC_RELEASE);
 		rshi_futex_wake_sig(&e->writer, INT32_MAX, NULL);
-	} else {
-		rshi_end_wait_sig();
-		err = 0;
 	}
 	rshi_sigmask_sig(mask);
 	return err;
 }
 
-void rshi_end_reopen_sig(void)
-{
-	uint32_t done = RSHI_DONE;
-
-	/* [CW4] release, pairs with [CW3]: what is written may be replaced */
-	__atomic_compare_exchange_n(&rshi_end_sig.writer, &done, 0, 0, __ATOMIC_RELEASE,
-	                            __ATOMIC_RELAXED);
-}
-
 void rshi_end_forked_sig(void)
 {
-	rshi_end_sig.written[0] = '\0';
+	rshi_end_sig.time = 0;
 	__atomic_store_n(&rshi_end_sig.writer, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&rshi_end_sig.pid, rshi_getpid_sig(), __ATOMIC_RELAXED);
 }
 
 void rsh_cover_unit_finish(void)
 {
-	int err = rshi_end_write_sig();
+	int err = rshi_end_write_sig(1);
+
+	if (err)
+		rshi_end_complain_sig(NULL, err);
+}
+
+void rsh_cover_unit_exec(void)
+{
+	int err = rshi_end_write_sig(0);
 
 	if (err)
 		rshi_end_complain_sig(NULL, err);

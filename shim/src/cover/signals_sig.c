@@ -39,16 +39,15 @@ static void die(int signo)
 	rshi_sigaction_sig(signo, &action, NULL);
 	/* Blocked until the handler returns; a fault happens again then. */
 	rshi_tgkill_sig(rshi_getpid_sig(), rshi_gettid_sig(), signo);
-	/* The first process of a container does not die of a default action. */
-	if (rshi_getpid_sig() == 1)
-		rshi_end_reopen_sig();
 }
 
 static void on_signal(int signo, void *info, void *context)
 {
 	const struct rshi_sigaction *old = &before[signo];
 	struct rshi_sigaction once;
-	int err = rshi_end_write_sig();
+	/* The first process of a container does not die of a default action. */
+	int dies = old->handler == DEFAULT && rshi_getpid_sig() != 1;
+	int err = rshi_end_write_sig(dies);
 
 	if (err)
 		rshi_end_complain_sig(NULL, err);
@@ -63,8 +62,6 @@ static void on_signal(int signo, void *info, void *context)
 		rshi_sigaction_sig(signo, &once, NULL);
 	}
 	old->handler(signo, info, context);
-	/* It came back, so the process goes on. */
-	rshi_end_reopen_sig();
 }
 
 void rshi_end_catch_sig(void)
