@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "cover/checksum.h"
+#include "core/checksum.h"
 #include "cover/sink.h"
 
 static void test_crc32(void)

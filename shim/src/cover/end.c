@@ -12,7 +12,7 @@
 #include <raceshim/cover.h>
 
 #include "array_engine.h"
-#include "checksum.h"
+#include "core/checksum.h"
 #include "core/detector.h"
 #include "core/files.h"
 #include "end.h"

@@ -16,7 +16,7 @@
 
 #include <raceshim/sigsafe.h>
 
-#include "checksum.h"
+#include "core/checksum.h"
 
 #define RSHI_VAR_MAX 10 /* bytes of a 64-bit number */
 

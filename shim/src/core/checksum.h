@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RSH_COVER_CHECKSUM_H
-#define RSH_COVER_CHECKSUM_H
+#ifndef RSH_CORE_CHECKSUM_H
+#define RSH_CORE_CHECKSUM_H
 
-/* The two checksums of docs/formats.md. Async-signal-safe. */
+/* CRC-32, of gzip and of docs/formats.md, and the hash of the latter. Async-signal-safe. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,4 +23,4 @@ void rshi_fnv_add_sig(struct rshi_fnv *h, const void *bytes, size_t n);
 /* The hash, most significant byte first. */
 void rshi_fnv_end_sig(const struct rshi_fnv *h, unsigned char hash[16]);
 
-#endif /* RSH_COVER_CHECKSUM_H */
+#endif /* RSH_CORE_CHECKSUM_H */
