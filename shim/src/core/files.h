@@ -24,13 +24,16 @@ struct rshi_file {
 };
 
 int rshi_open_directory_sig(const char *path, int *fd);
-int rshi_open_sig(int dir, const char *name, int *fd); /* for reading */
+int rshi_open_sig(int dir, const char *name, int *fd); /* for reading; no link */
+int rshi_open_linked_sig(const char *path, int *fd);   /* for reading, through links */
 
 /* A file that does not exist yet, for writing; EEXIST if it does, also as a link. */
 int rshi_create_sig(int dir, const char *name, int *fd);
 
 /* Read until @n bytes or the end of the file; how many it were goes to *@got. */
 int rshi_read_sig(int fd, void *buf, size_t n, size_t *got);
+/* The same from @at on, whatever the position of the descriptor, which stays. */
+int rshi_read_at_sig(int fd, void *buf, size_t n, uint64_t at, size_t *got);
 /* Write all @n bytes. */
 int rshi_write_sig(int fd, const void *buf, size_t n);
 int rshi_close_sig(int fd);

@@ -44,6 +44,11 @@ int rshi_open_sig(int dir, const char *name, int *fd)
 	return open_at(dir, name, O_RDONLY | O_NOFOLLOW, fd);
 }
 
+int rshi_open_linked_sig(const char *path, int *fd)
+{
+	return open_at(RSHI_CWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, fd);
+}
+
 int rshi_create_sig(int dir, const char *name, int *fd)
 {
 	return open_at(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fd);
@@ -56,6 +61,27 @@ int rshi_read_sig(int fd, void *buf, size_t n, size_t *got)
 	while (done < n) {
 		long result = rshi_call_sig(__NR_read, fd, (long)((char *)buf + done),
 		                            (long)(n - done), 0, 0);
+		int err = error_of(result);
+
+		if (err == EINTR)
+			continue;
+		if (err)
+			return err;
+		if (result == 0)
+			break;
+		done += (size_t)result;
+	}
+	*got = done;
+	return 0;
+}
+
+int rshi_read_at_sig(int fd, void *buf, size_t n, uint64_t at, size_t *got)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		long result = rshi_call_sig(__NR_pread64, fd, (long)((char *)buf + done),
+		                            (long)(n - done), (long)(at + done), 0);
 		int err = error_of(result);
 
 		if (err == EINTR)

@@ -58,11 +58,17 @@ int rshi_futex_wake_sig(const uint32_t *word, int n, int *woken);
 int rshi_mmap_sig(size_t size, void **p);
 int rshi_munmap_sig(void *p, size_t size);
 
+/* Make it larger, with zeros, at the same or another address. */
+int rshi_mremap_sig(void **p, size_t size, size_t new_size);
+
 /* Any system call of at most five arguments, with the kernel's result: negative is -errno. */
 long rshi_call_sig(long number, long a, long b, long c, long d, long e);
 
 /* EFAULT unless the 8 bytes at @p can be read at this moment. Makes no page stay. */
 int rshi_readable_sig(const void *p);
+
+/* Copy @n bytes; EFAULT, and no fault, if they cannot all be read. */
+int rshi_fetch_sig(void *to, const void *from, size_t n);
 
 /* Copy the word at @p to *@value; EFAULT, and no fault, if it cannot be read. */
 int rshi_peek_sig(const void *p, uintptr_t *value);

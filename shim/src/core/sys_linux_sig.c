@@ -161,6 +161,17 @@ int rshi_munmap_sig(void *p, size_t size)
 	return error_of(rshi_syscall(__NR_munmap, (long)p, (long)size, 0, 0, 0, 0));
 }
 
+int rshi_mremap_sig(void **p, size_t size, size_t new_size)
+{
+	long result = rshi_syscall(__NR_mremap, (long)*p, (long)size, (long)new_size,
+	                           MREMAP_MAYMOVE, 0, 0);
+	int err = error_of(result);
+
+	if (!err)
+		*p = (void *)result;
+	return err;
+}
+
 /* The kernel reads the set before it finds that there is no such operation to make with it. */
 int rshi_readable_sig(const void *p)
 {
@@ -170,16 +181,21 @@ int rshi_readable_sig(const void *p)
 	return err == EINVAL ? 0 : EFAULT;
 }
 
-int rshi_peek_sig(const void *p, uintptr_t *value)
+int rshi_fetch_sig(void *to, const void *from, size_t n)
 {
 	struct iovec here, there;
 	long copied;
 
-	here.iov_base = value;
-	here.iov_len = sizeof(*value);
-	there.iov_base = (void *)(uintptr_t)p;
-	there.iov_len = sizeof(*value);
+	here.iov_base = to;
+	here.iov_len = n;
+	there.iov_base = (void *)(uintptr_t)from;
+	there.iov_len = n;
 	copied = rshi_syscall(__NR_process_vm_readv, rshi_getpid_sig(), (long)&here, 1,
 	                      (long)&there, 1, 0);
-	return copied == (long)sizeof(*value) ? 0 : EFAULT;
+	return copied == (long)n ? 0 : EFAULT;
+}
+
+int rshi_peek_sig(const void *p, uintptr_t *value)
+{
+	return rshi_fetch_sig(value, p, sizeof(*value));
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RSH_CORE_SYMBOLS_TABLE_H
+#define RSH_CORE_SYMBOLS_TABLE_H
+
+/* One file's symbol tables, for symbols.c. */
+
+#include "symbols.h"
+
+#define RSHI_TABLE_BUFFER 65536
+
+struct rshi_table {
+	const struct rshi_elf *elf;
+	struct rshi_symbol *symbols; /* sorted by @at */
+	size_t n;
+	uint64_t work;  /* steps made; there is an end to what a file may ask for */
+	int has_symtab; /* besides .dynsym */
+	int has_any;
+	char name[2][RSHI_SYMBOL_NAME_MAX];
+	_Alignas(8) unsigned char buffer[RSHI_TABLE_BUFFER];
+};
+
+/*
+ * Look through all tables of table->elf and keep for each place the function that suits best.
+ * Returns 0 or ENOEXEC, EIO, ...
+ */
+int rshi_table_search(struct rshi_table *table);
+
+/* The name at an offset of the file, to @name; how long it is to *@length. */
+int rshi_table_name(const struct rshi_elf *elf, uint64_t at, uint64_t limit, char *name,
+                    size_t *length);
+
+#endif /* RSH_CORE_SYMBOLS_TABLE_H */
