@@ -56,6 +56,8 @@ def detector_flags(detector: str) -> list[str]:
 
 def can_be_covered(program: Program, compiler: Compiler, mode: str) -> bool:
     """Whether there is such a build: not of a program about coverage, nor without the engine."""
+    if program.get("cover", compiler):
+        return False
     own = program.words("cflags", compiler) + program.words("control-cflags", compiler)
     if any(flag.startswith(("-fprofile", "-fcoverage", "--coverage")) for flag in own):
         return False
@@ -94,7 +96,8 @@ class Builder:
         flags += [*detector_flags(program.detector), *program.words("cflags", compiler)]
         if case.variant == CONTROL:
             flags += program.words("control-cflags", compiler)
-        covered, in_library, in_program = self._coverage(compiler, program.detector, flags)
+        mode = program.cover(case.variant, compiler) or self.cover
+        covered, in_library, in_program = _coverage(mode, compiler, program.detector, flags)
         flags += covered
         for source in program.files("helper-so", compiler):
             library = folder / f"lib{source.stem}.so"
@@ -109,21 +112,10 @@ class Builder:
         rest = [f"-L{folder}", "-Wl,-rpath,$ORIGIN", *program.words("libs", compiler)]
         end: list[str | Path] = ["-o", binary, *in_program, _prefix.archive(), *rest]
         compile_c(compiler, [*flags, *sources, *objects, *end], folder)
-        if self.cover == "none":
+        if mode == "none":
             return Built(case, binary)
         (folder / "cover").mkdir(exist_ok=True)
         return Built(case, binary, folder / "cover")
-
-    def _coverage(
-        self, compiler: Compiler, detector: str, flags: list[str]
-    ) -> tuple[list[str], list[str], list[str]]:
-        """Return what all, what a shared library and what the program itself gets."""
-        if self.cover == "none":
-            return [], [], []
-        sanitizer = "none" if detector in VALGRIND_TOOLS else detector
-        wish = Wish(compiler, self.cover, sanitizer, flags)
-        library = [*_cover_registrar.link(wish, flags, shared=True), _prefix.archive()]
-        return wish.compiler_flags(), library, _cover_registrar.link(wish, flags, shared=False)
 
     def _object(self, compiler: Compiler, flags: list[str], source: Path) -> Path:
         source = source.resolve()
@@ -134,6 +126,18 @@ class Builder:
                 compile_c(compiler, [*flags, "-c", source, "-o", path], path.parent)
                 self._objects[key] = path
             return self._objects[key]
+
+
+def _coverage(
+    mode: str, compiler: Compiler, detector: str, flags: list[str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what all, what a shared library and what the program itself gets."""
+    if mode == "none":
+        return [], [], []
+    sanitizer = "none" if detector in VALGRIND_TOOLS else detector
+    wish = Wish(compiler, mode, sanitizer, flags)
+    library = [*_cover_registrar.link(wish, flags, shared=True), _prefix.archive()]
+    return wish.compiler_flags(), library, _cover_registrar.link(wish, flags, shared=False)
 
 
 def compile_c(compiler: Compiler, arguments: Sequence[str | Path], folder: Path) -> None:

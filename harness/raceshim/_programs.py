@@ -12,6 +12,8 @@ comment of the file is prose followed by directives, one a line:
     compilers:      clang-19 clang-14 gcc-12  (all that have the detector)
     cflags: libs: args:                       words, split as a shell would
     control-cflags: uninstrumented-cflags:    likewise, for the control and for `uninstrumented`
+    cover:          atomic                    built with coverage in this mode, which it writes
+    control-cover:  none                      likewise, for the control
     pthread:        no                        build without -pthread
     env:            K=V …
     options:        atexit_sleep_ms=0 …       for the detector's *_OPTIONS
@@ -33,7 +35,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raceshim._compilers import DETECTORS, FAMILIES, SUPPORTED, VALGRIND_TOOLS, Compiler
+from raceshim._compilers import (
+    COVER_MODES,
+    DETECTORS,
+    FAMILIES,
+    SUPPORTED,
+    VALGRIND_TOOLS,
+    Compiler,
+)
 from raceshim._errors import UsageError
 from raceshim._outcomes import Outcome, parse_outcomes
 
@@ -55,8 +64,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 _KEYS = _words(
-    "report control annotation detector compilers cflags control-cflags libs args pthread env "
-    "options stdout timeout helper helper-so uninstrumented uninstrumented-cflags"
+    "report control annotation detector compilers cflags control-cflags cover control-cover libs "
+    "args pthread env options stdout timeout helper helper-so uninstrumented uninstrumented-cflags"
 )
 _SELECTORS = frozenset((*SUPPORTED, *FAMILIES))
 _PROGRAM_DETECTORS = (*DETECTORS, "hwaddress", *VALGRIND_TOOLS)
@@ -113,6 +122,11 @@ class Program:
     def timeout(self) -> float:
         """Seconds after which it hangs."""
         return float(self.get("timeout") or 60)
+
+    def cover(self, variant: str, compiler: Compiler) -> str:
+        """Return the mode of coverage that the program itself asks for; nothing if it does not."""
+        own = self.get("control-cover", compiler) if variant == CONTROL else ""
+        return own or self.get("cover", compiler)
 
     def variants(self, compiler: Compiler) -> tuple[str, ...]:
         """Return the program as it stands, and its control if this compiler has one."""
@@ -245,6 +259,11 @@ def _check_pthread(_path: Path, directive: Directive) -> None:
         raise ValueError("can only be `no`")
 
 
+def _check_cover(_path: Path, directive: Directive) -> None:
+    if directive.value not in COVER_MODES:
+        raise ValueError(f"{directive.value!r} is none of {', '.join(COVER_MODES)}")
+
+
 def _check_timeout(path: Path, directive: Directive) -> None:
     if not directive.value.isdigit() or int(directive.value) == 0:
         raise ValueError(f"{directive.value!r} is no number of seconds")
@@ -268,6 +287,8 @@ _VALUE_CHECKS: dict[str, Callable[[Path, Directive], None]] = {
     "control": _check_outcome,
     "detector": _check_detector,
     "compilers": _check_compilers,
+    "cover": _check_cover,
+    "control-cover": _check_cover,
     "pthread": _check_pthread,
     "timeout": _check_timeout,
     "helper": _check_files,

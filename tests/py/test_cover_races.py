@@ -8,6 +8,7 @@ beside an expected report; one in which they order what is not ordered, a false 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ MODES = [
     ("gcc-12", "count"),
     ("gcc-12", "atomic"),
 ]
+LEVELS = ("-O0", "-O2")
 #: Of each kind one: threads that outlive main, unloading, forks, fibers, code nobody instruments.
 SAMPLE = (
     "annotations/norace_fiber_migrates.c",
@@ -90,4 +92,32 @@ def test_only_programs_about_coverage_are_left_out() -> None:
         if not can_be_covered(program, find("clang-19"), "atomic")
         or not can_be_covered(program, find("gcc-12"), "atomic")
     }
-    assert left_out == {"norace_gcov_pthread.c", "race_clang_profile.c", "race_gcov.c"}
+    stock = {"norace_gcov_pthread.c", "race_clang_profile.c", "race_gcov.c"}
+    ours = {path.name for path in (TESTDATA / "issue56006").glob("norace_cover_*.c")}
+    assert left_out == stock | ours
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("runs", [2, pytest.param(50, marks=pytest.mark.long)])
+def test_thread_that_runs_at_exit(
+    raceshim: Raceshim, tmp_path: Path, level: str, runs: int
+) -> None:
+    """The library's writer is silent, and the stock one, which is the control, is reported."""
+    for folder in ("issue56006", "races"):
+        shutil.copytree(TESTDATA / folder, tmp_path / folder)
+    names = sorted((tmp_path / "issue56006").glob("norace_cover_*.c"))
+    for path in names:
+        text = path.read_text()
+        path.write_text(text.replace("\n * cover:", f"\n * cflags: {level}\n * cover:", 1))
+    options = ("--compiler", "all", "--runs", str(runs), "--jobs", "1")
+    found = gate(raceshim, tmp_path, *options, *names)
+    # Five modes of two clangs, two of gcc, and a control of each.
+    assert len(found) == 2 * (2 * 5 + 2)
+    assert {program["runs"] for program in found} == {runs}
+    folders = list((tmp_path / "build").rglob("cover"))
+    assert len(folders) == 2 * 5 + 2
+    for folder in folders:
+        assert folder.parent.parent.name == "main"
+        written = counts(folder)
+        assert len(written) == runs
+        assert all(unit.records for unit in written)

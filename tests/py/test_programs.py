@@ -99,6 +99,15 @@ def test_control_of_one_compiler_only(tmp_path: Path) -> None:
     assert program.variants(CLANG_19) == ("main",)
 
 
+def test_control_has_the_programs_coverage_unless_it_names_its_own(tmp_path: Path) -> None:
+    program = load(tmp_path, "report: data race", "cover: count", "cover[gcc]: atomic")
+    assert [program.cover(v, CLANG_19) for v in ("main", "control")] == ["count", "count"]
+    assert program.cover("main", GCC) == "atomic"
+    program = load(tmp_path, "report: data race", "cover: count", "control-cover: none")
+    assert [program.cover(v, CLANG_19) for v in ("main", "control")] == ["count", "none"]
+    assert load(tmp_path, "report: data race").cover("main", CLANG_19) == ""
+
+
 @pytest.mark.parametrize(
     ("detector", "fit"),
     [
@@ -142,6 +151,8 @@ def test_best_compiler_is_taken_unless_some_are_named(tmp_path: Path) -> None:
         (["report: data race", "timeout: soon"], 6, "no number of seconds"),
         (["report: data race", "timeout: 0"], 6, "no number of seconds"),
         (["report: data race", "pthread: yes"], 6, "can only be `no`"),
+        (["report: data race", "cover: branches"], 6, "'branches' is none of none, set"),
+        (["report: data race", "control-cover: yes"], 6, "'yes' is none of none, set"),
         (["report: data race", "helper: missing.c"], 6, "there is no missing.c"),
         (["report: data race", "env: NAME"], 6, "not NAME=VALUE"),
         (["report: data race", "cflags: -DX='"], 6, "No closing quotation"),
