@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
+    from raceshim.prof._lab import Profiled
 
 _FLAGS = ("-g", "-O1", "-fno-omit-frame-pointer", "-pthread")
 
@@ -104,6 +105,31 @@ class Program:
             detector = None if self.detector == "none" else self.detector
             verdict = judge_logs(logs, command, ended, left, detector)
         return Observed(verdict, ended.stdout, ended.stderr, ended.status)
+
+    def profile(
+        self,
+        *args: str,
+        hz: int = 1000,
+        clock: str = "auto",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        cwd: Path | None = None,
+    ) -> Profiled:
+        """Run it under the CPU profiler too: `.profile().assert_share("parse", at_most=20)`.
+
+        `clock` is auto, perf, timer or wall, as of `raceshim prof record`. What was observed of
+        the run itself is in `.observed`.
+        """
+        from tempfile import TemporaryDirectory  # noqa: PLC0415 - most tests profile nothing
+
+        from raceshim.prof._lab import profiled  # noqa: PLC0415
+        from raceshim.prof._record import library, plan_for  # noqa: PLC0415
+
+        with TemporaryDirectory(prefix="raceshim-") as folder, library() as preloaded:
+            plan = plan_for(Path(folder) / "profile", frequency=hz, clock=clock)
+            environ = plan.environment({**os.environ, **(env or {})}, preloaded)
+            observed = self.run(*args, env=environ, timeout=timeout, cwd=cwd)
+            return profiled(observed, plan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,7 +318,16 @@ PROF_OPTIONS = {
             "and - is SVG on stdout)",
             metavar="FILE",
         ),
-        Option("wall", _truth, False, "sample time that passes, also of threads that wait"),
+        Option(
+            "clock",
+            str,
+            "auto",
+            "perf = perf_event_open, time outside the kernel at any rate; timer = timer_create, no "
+            "faster than the kernel's tick; wall = time that passes, waiting too; auto = perf, or "
+            "where that is not allowed timer",
+            choices=("auto", "perf", "timer", "wall"),
+        ),
+        Option("wall", _truth, False, "the same as --clock wall"),
         Option(
             "preload",
             str,
@@ -390,7 +399,11 @@ PROF_OPTIONS = {
 _PART = ("focus", "ignore", "label", "sample_index", "lines")
 #: The commands of `raceshim prof`: what they do, what they take, and which options.
 PROF_COMMANDS = {
-    "record": ("run a command and sample it", "", ("frequency", "output", "wall", "preload")),
+    "record": (
+        "run a command and sample it",
+        "",
+        ("frequency", "output", "clock", "wall", "preload"),
+    ),
     "top": ("print where the time went", "FILE ...", ("count", "cum", "by", *_PART, "json")),
     "tree": (
         "print who called what",

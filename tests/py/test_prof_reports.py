@@ -149,6 +149,13 @@ def test_by_line_module_and_address(prof: Callable[..., str], tmp_path: Path) ->
     assert rows(prof("top", file))["work"][0] == "40ms"
 
 
+def test_names_of_cpp_are_readable(prof: Callable[..., str], tmp_path: Path) -> None:
+    builder = Builder().sample("main _ZN6__tsan12ScopedReportC1Ev _Zwrong", 1)
+    printed = prof("tree", builder.write(tmp_path / "x.pb.gz"))
+    assert "  __tsan::ScopedReport::ScopedReport\n" in printed
+    assert "  _Zwrong\n" in printed
+
+
 def test_tree(prof: Callable[..., str], file: Path) -> None:
     lines = [line for line in prof("tree", file).splitlines() if "%" in line and "cum%" not in line]
     assert [re.sub(r"\s{2,}", "|", line.strip()) for line in lines] == [

@@ -20,9 +20,10 @@ KINDS = {
     "lost": (0, 0, 72, 0),
     "all": (0, 0, 86, 0),
 }
+_RUNTIMES = "tsan|asan|msan|hwasan|ubsan|sanitizer|interception"
 _DETECTOR = re.compile(
-    r"_{2,3}interceptor_|__(tsan|asan|msan|hwasan|sanitizer|ubsan)|"
-    r"_ZNK?\d+__(tsan|asan|msan|hwasan|sanitizer)|lib(clang_rt\.)?(tsan|asan|msan|hwasan)"
+    rf"(\w+ )?(_{{2,3}}interceptor_|__({_RUNTIMES}))|_ZNK?\d+__({_RUNTIMES})|"
+    rf"lib(clang_rt\.)?({_RUNTIMES})"
 )
 
 

@@ -75,6 +75,8 @@ class _Finder:
         if address is None or stamp is None:
             return ()
         places = self._symbolizer.places(module.path, address, stamp)
+        if not any(place.file for place in places):
+            return ()  # the nearest symbol, which the profile knows better
         last = len(places) - 1
         return tuple(
             Frame(

@@ -12,6 +12,7 @@ from raceshim._errors import ToolError, UsageError
 from raceshim._files import write_text
 from raceshim._options import PROF_COMMANDS, PROF_OPTIONS
 from raceshim.prof import _json, _raw, _read, _top
+from raceshim.prof._demangle import demangled
 from raceshim.prof._names import Namer
 from raceshim.prof._select import Selection
 from raceshim.prof._tables import table
@@ -152,7 +153,7 @@ def _load(places: Sequence[str], parsed: argparse.Namespace) -> Profile:
         profile, warnings = with_lines(profile)
         for warning in warnings:
             sys.stderr.write(f"raceshim: {warning}\n")
-    return profile
+    return demangled(profile)
 
 
 def _selection(parsed: argparse.Namespace) -> Selection:

@@ -7,13 +7,13 @@ lost of what goes on after the command has ended. A single one gets the output's
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 VARIABLE = "RACESHIM_CPUPROFILE"
 _OUTPUT = "raceshim.pb.gz"
 _SUFFIX = ".pb.gz"
+#: So many files are named in the summary.
+_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Plan:
 
     output: Path
     frequency: int = 100
-    wall: bool = False
+    clock: str = "auto"
     preload: bool = True
 
     @property
@@ -60,15 +62,15 @@ class Plan:
         for path in (self.output, *self.files()):
             path.unlink(missing_ok=True)
 
-    def environment(self, base: Mapping[str, str], library: str) -> dict[str, str]:
+    def environment(self, base: Mapping[str, str], preloaded: str) -> dict[str, str]:
         """Return the environment in which every process profiles itself."""
         pattern = self.output.with_name(f"{self._stem}.%p{_SUFFIX}")
         told = {VARIABLE: f"{pattern}:{self.frequency}"}
-        if self.wall:
-            told[VARIABLE] += ":wall"
+        if self.clock != "auto":
+            told[VARIABLE] += f":{self.clock}"
         if self.preload:
-            preloaded = (library, base.get("LD_PRELOAD", ""))
-            told["LD_PRELOAD"] = " ".join(part for part in preloaded if part)
+            libraries = (preloaded, base.get("LD_PRELOAD", ""))
+            told["LD_PRELOAD"] = " ".join(part for part in libraries if part)
             # gcc's AddressSanitizer wants to be the first library; ours replaces nothing of it.
             address = (base.get("ASAN_OPTIONS", ""), "verify_asan_link_order=0")
             told["ASAN_OPTIONS"] = ":".join(part for part in address if part)
@@ -82,29 +84,28 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     plan = plan_for(
         parsed.output or _OUTPUT,
         frequency=parsed.frequency,
-        wall=parsed.wall,
+        clock="wall" if parsed.wall else parsed.clock,
         preload=parsed.preload != "no",
     )
     plan.clear()
-    with ExitStack() as stack:
-        library = stack.enter_context(_Library()) if plan.preload else ""
-        status = _run(command, plan.environment(os.environ, library))
+    with library() as preloaded:
+        status = _run(command, plan.environment(os.environ, preloaded))
     profiles, damaged = collect(plan)
     sys.stderr.write("".join(f"raceshim: {line}\n" for line in _summary(profiles, damaged)))
     status = 128 - status if status < 0 else status
     return status if profiles else status or INCONCLUSIVE
 
 
-def plan_for(output: str | Path, *, frequency: int, wall: bool, preload: bool) -> Plan:
+def plan_for(output: str | Path, *, frequency: int, clock: str, preload: bool = True) -> Plan:
     """Return where profiles go; the folder must be one that they can be written to."""
     path = Path(output).absolute()
-    if not path.name.endswith(_SUFFIX):
-        path = path.with_name(path.name + _SUFFIX)
+    if path.is_dir():
+        raise UsageError(f"-o {output}: a directory; name a file in it")
     if "%" in str(path):
         raise UsageError(f"-o {output}: a % in the path would stand for the process")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"-o {output}: no folder to write to: {path.parent}")
-    return Plan(path, frequency, wall, preload)
+    return Plan(path, frequency, clock, preload)
 
 
 def collect(plan: Plan) -> tuple[list[Profile], list[str]]:
@@ -153,25 +154,20 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> int:
             signal.signal(number, handler)
 
 
-class _Library:
-    """The library's path, in a form that LD_PRELOAD can name: it parts at blanks and colons."""
-
-    def __enter__(self) -> str:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        path = _prefix.shared_library()
-        if not Path(path).exists():
-            raise ToolError(f"{path} is missing; install the package anew")
-        if not re.search(r"[\s:]", path):
-            return path
-        self._folder = tempfile.TemporaryDirectory(prefix="raceshim-")
-        link = Path(self._folder.name) / Path(path).name
+@contextlib.contextmanager
+def library() -> Iterator[str]:
+    """Return the library's path in a form that LD_PRELOAD, which parts at blanks, can name."""
+    path = Path(_prefix.shared_library())
+    if not path.exists():
+        raise ToolError(f"{path} is missing; install the package anew")
+    if not re.search(r"[\s:]", str(path)):
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="raceshim-") as folder:
+        link = Path(folder) / path.name
         link.symlink_to(path)
-        Path(self._folder.name).chmod(0o755)
-        return str(link)
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
+        Path(folder).chmod(0o755)
+        yield str(link)
 
 
 def _summary(profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:
@@ -190,7 +186,9 @@ def _summary(profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[st
     clocks = dict.fromkeys(
         comment for p in profiles for comment in p.comments if comment.startswith("clock:")
     )
-    names = ", ".join(Path(p.files[0]).name for p in profiles)
+    names = ", ".join(Path(p.files[0]).name for p in profiles[:_NAMED])
+    if len(profiles) > _NAMED:
+        names += f" and {len(profiles) - _NAMED} more"
     number = f"{len(profiles)} processes, " if len(profiles) > 1 else ""
     yield (
         f"{number}{sum(totals)} samples, {amount(spent, kind.unit)} of {kind.type}, {lost} lost; "

@@ -30,7 +30,8 @@ def head(profile: Profile, index: int, shown: int) -> list[str]:
     if profile.duration:
         parts.append(f"over {amount(profile.duration, 'nanoseconds')}")
     lines = [" ".join(parts)]
-    lines += [one_line(comment) for comment in profile.comments if comment.startswith("clock:")]
+    # What was lost is told below, of what is shown.
+    lines += [one_line(c) for c in profile.comments if not c.startswith("accepted ")]
     lost = profile.lost(index)
     if lost:
         classes = ", ".join(f"{name} {amount(n, kind.unit)}" for name, n in sorted(lost.items()))
