@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from raceshim import _prefix
+from raceshim.cc import _prefix
 
 HERE = Path(__file__).parent
 FUNCTIONS = 2400

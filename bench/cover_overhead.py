@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from raceshim import _cover_flags
+from raceshim.cc import _cover_flags
 from sqlite_source import ROOT, fetch, run
 
 SINGLE = ("-fprofile-instr-generate", "-fcoverage-mapping", "-fprofile-update=single")

@@ -15,10 +15,10 @@ from collections import Counter
 from pathlib import Path
 
 from raceshim._build import Builder, Case
-from raceshim._compilers import find
-from raceshim._finding import merge
 from raceshim._programs import load_programs
 from raceshim._tasks import run_program
+from raceshim.cc._compilers import find
+from raceshim.finding._merge import merge
 
 RACES = Path(__file__).parents[1] / "testdata" / "races"
 BASE = "-O1"

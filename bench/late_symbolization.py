@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raceshim._build import Builder, Built, Case
-from raceshim._compilers import find_all
-from raceshim._late import Names
 from raceshim._programs import load_programs
-from raceshim._symbolizer import Symbolizer
 from raceshim._tasks import run_program
+from raceshim.cc._compilers import find_all
+from raceshim.evidence._late import Names
+from raceshim.evidence._symbolizer import Symbolizer
 from sqlite_source import ROOT, fetch
 
 SMALLEST = """\

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from raceshim._finding import merge
-from raceshim._report import parse_log
+from raceshim.finding._merge import merge
+from raceshim.report._parse import parse_log
 
 REPORTS = Path(__file__).parents[1] / "testdata" / "reports"
 SECONDS_BAR, MEGABYTES_BAR = 10, 300

@@ -10,7 +10,7 @@ __all__ = ["__version__"]
 def __getattr__(name: str) -> str:
     """Find the version when somebody asks for it."""
     if name == "__version__":
-        from raceshim._prefix import version  # noqa: PLC0415 - see the docstring above
+        from raceshim.cc._prefix import version  # noqa: PLC0415 - see the docstring above
 
         return version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

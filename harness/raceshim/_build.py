@@ -9,11 +9,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raceshim import _cover_registrar, _prefix
-from raceshim._compilers import VALGRIND_TOOLS, Compiler
-from raceshim._cover_flags import Wish
 from raceshim._errors import BuildError, UsageError
 from raceshim._programs import CONTROL, Program
+from raceshim.cc import _cover_registrar, _prefix
+from raceshim.cc._compilers import VALGRIND_TOOLS, Compiler
+from raceshim.cc._cover_flags import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

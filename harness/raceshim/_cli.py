@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 
-from raceshim._compilers import COVER_MODES
 from raceshim._errors import INTERRUPTED, Interrupted, RaceshimError, UsageError
 from raceshim._options import COMMAND_OPTIONS, OPTIONS, Settings, Value, resolve
+from raceshim.cc._compilers import COVER_MODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in ("cc", "c++"):
-        from raceshim._cc import main as compile_main  # noqa: PLC0415
+        from raceshim.cc._command import main as compile_main  # noqa: PLC0415
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
@@ -182,7 +182,8 @@ def _value(name: str, text: str | None) -> Value:
 
 
 def _answer(name: str) -> str:
-    from raceshim import __version__, _prefix  # noqa: PLC0415
+    from raceshim import __version__  # noqa: PLC0415
+    from raceshim.cc import _prefix  # noqa: PLC0415
 
     match name:
         case "cflags":
@@ -211,7 +212,7 @@ def _judge_command(command: list[str], settings: Settings, *, any_detector: bool
         cover_folder = collect_into(settings.coverdir)
     verdict = gate_command(command, settings, detector=detector)
 
-    from raceshim._text import command_text  # noqa: PLC0415 - loaded while the command ran
+    from raceshim.formats._text import command_text  # noqa: PLC0415 - loaded while the command ran
 
     stream = _stream(settings)
     stream.write(command_text(verdict, colour=stream.isatty()))

@@ -17,21 +17,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim._logs import LogFolder
-from raceshim._run import environment, left_behind, run
-from raceshim._tee import Tee
+from raceshim.evidence._logs import LogFolder
+from raceshim.evidence._run import environment, left_behind, run
+from raceshim.evidence._tee import Tee
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raceshim._evidence import ProcessLog
     from raceshim._gate import CommandVerdict
-    from raceshim._late import Names
     from raceshim._options import Settings
     from raceshim._policy import Policy
-    from raceshim._run import Ended, LeftBehind
-    from raceshim._suppress import Suppression
-    from raceshim._unwatched import Unwatched
+    from raceshim.evidence._late import Names
+    from raceshim.evidence._processes import ProcessLog
+    from raceshim.evidence._run import Ended, LeftBehind
+    from raceshim.evidence._unwatched import Unwatched
+    from raceshim.suppress._apply import Suppression
 
 #: What is looked for in the project's folder; `_suppress.FILE_NAME`, without its import.
 SUPPRESSIONS = "raceshim-suppressions.toml"
@@ -66,8 +66,8 @@ def gate_command(
                 logs, os.environ, evidence=settings.evidence, options=options, late=late
             )
             if settings.canary:
-                from raceshim._canary import plant  # noqa: PLC0415 - most commands have none
-                from raceshim._unwatched import Unwatched  # noqa: PLC0415
+                from raceshim.evidence._canary import plant  # noqa: PLC0415 - most commands have none
+                from raceshim.evidence._unwatched import Unwatched  # noqa: PLC0415
 
                 environ = plant(logs, environ)
                 unwatched = Unwatched(logs)
@@ -109,8 +109,8 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     names: Names | None = None,
 ) -> CommandVerdict:
     """Read what the processes of a command have left, and what they have printed, and judge it."""
-    from raceshim._evidence import read_processes  # noqa: PLC0415 - see the top
     from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
+    from raceshim.evidence._processes import read_processes  # noqa: PLC0415 - see the top
 
     logged = read_processes(logs, names)
     started = frozenset(logs.started())
@@ -118,11 +118,11 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     printed, terminals = _printed(tee, logged)
     processes = logged
     if canary is not None:
-        from raceshim._canary import is_canary, take_out  # noqa: PLC0415
+        from raceshim.evidence._canary import is_canary, take_out  # noqa: PLC0415
 
         processes, planted = take_out(logs, logged, canary.programs)
         if printed:
-            from raceshim._printed import leave_out  # noqa: PLC0415
+            from raceshim.evidence._printed import leave_out  # noqa: PLC0415
 
             printed = leave_out(printed, is_canary, nameless=planted.broke)
     starts = logs.starts("thread")
@@ -146,7 +146,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     ran = bool(logged or started)
     if ended is None or (ran and not printed):
         return verdict
-    from raceshim._printed import notes  # noqa: PLC0415
+    from raceshim.evidence._printed import notes  # noqa: PLC0415
 
     return replace(verdict, notes=notes(printed, terminals, evidence=ran))
 
@@ -157,12 +157,12 @@ def _late_names(settings: Settings) -> Iterator[tuple[Names | None, tuple[str, .
     if settings.symbolize != "late":
         yield None, ()
         return
-    from raceshim._late import Names, needs_names  # noqa: PLC0415 - most commands do without
+    from raceshim.evidence._late import Names, needs_names  # noqa: PLC0415 - most commands do without
 
     if needs_names(os.environ.get("TSAN_OPTIONS", "")):
         yield None, ("not symbolised late: TSAN_OPTIONS asks for names while the program runs",)
         return
-    from raceshim._symbolizer import Symbolizer  # noqa: PLC0415
+    from raceshim.evidence._symbolizer import Symbolizer  # noqa: PLC0415
 
     with Symbolizer() as symbolizer:
         yield Names(symbolizer), ()
@@ -177,7 +177,7 @@ def _printed(
     scanners = [scanner for scanner in tee.scanners if scanner.lines or scanner.cut]
     if not scanners:
         return (), tee.terminals
-    from raceshim._printed import read_printed  # noqa: PLC0415 - few commands print any
+    from raceshim.evidence._printed import read_printed  # noqa: PLC0415 - few commands print any
 
     return read_printed(scanners, logged), tee.terminals
 
@@ -193,7 +193,7 @@ def _suppressions(settings: Settings) -> tuple[Suppression, ...]:
     file = settings.suppressions
     if file is None and not (project_root() / SUPPRESSIONS).exists():
         return ()
-    from raceshim._suppress import load  # noqa: PLC0415 - most commands have none
+    from raceshim.suppress._apply import load  # noqa: PLC0415 - most commands have none
 
     return load(project_root() / SUPPRESSIONS if file is None else Path(file))
 
@@ -209,7 +209,7 @@ def _policy(settings: Settings) -> Policy | None:
 
 def _load_judges() -> None:
     with _interrupts_kept():
-        for name in ("_evidence", "_gate", "_text"):
+        for name in ("evidence._processes", "_gate", "formats._text"):
             importlib.import_module(f"raceshim.{name}")
 
 

@@ -2,7 +2,7 @@
 """Write results for machines (JSON) and for the docs (Markdown).
 
 JSON of programs: `schema` (1), `version`, `mode` ("programs"), `verdict`, `exit_code`, and what
-follows. Keys are only ever added. That of a command begins in the same way; see `_json`.
+follows. Keys are only ever added. That of a command begins in the same way; see `formats/_json`.
 
 mode "programs":
     programs: [{program, compiler, detector, variant, expected, verdict, got: {TEXT: COUNT},
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim import __version__
-from raceshim._compilers import SUPPORTED
-from raceshim._text import got_text, relative, summary
 from raceshim._verdicts import CaseVerdict, exit_code
+from raceshim.cc._compilers import SUPPORTED
+from raceshim.formats._text import got_text, relative, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim import __version__, _github, _json, _junit, _sarif
+from raceshim import __version__
 from raceshim._command import project_root
 from raceshim._files import write_text
-from raceshim._result import CanaryEvidence, CommandEnd, GateResult, stale
+from raceshim.formats import _github, _json, _junit, _sarif
+from raceshim.formats._result import CanaryEvidence, CommandEnd, GateResult, stale
 
 if TYPE_CHECKING:
     from raceshim._gate import CommandVerdict

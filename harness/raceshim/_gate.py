@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import CLEAN, INCONCLUSIVE, RACES
 from raceshim._policy import Policy
-from raceshim._run import describe_status
 from raceshim._states import evidence, lacks_threads, own_program
-from raceshim._suppress import Applied, apply, merge_applied
+from raceshim.evidence._run import describe_status
+from raceshim.suppress._apply import Applied, apply, merge_applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from raceshim._canary import Canary
-    from raceshim._evidence import ProcessLog
-    from raceshim._finding import Finding
-    from raceshim._report import Failure, Report, Stack
-    from raceshim._result import ProcessEvidence
-    from raceshim._run import Ended, LeftBehind
-    from raceshim._suppress import Suppression
+    from raceshim.evidence._canary import Canary
+    from raceshim.evidence._processes import ProcessLog
+    from raceshim.evidence._run import Ended, LeftBehind
+    from raceshim.finding._merge import Finding
+    from raceshim.formats._result import ProcessEvidence
+    from raceshim.report._parse import Failure, Report, Stack
+    from raceshim.suppress._apply import Suppression
 
 #: Reasons of one sort that are told; the processes' states have them all.
 _TOLD = 10

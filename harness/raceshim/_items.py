@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from raceshim._build import Builder, Case
-from raceshim._compilers import find_all
 from raceshim._errors import UsageError
 from raceshim._programs import load_program
-from raceshim._report import render_report
 from raceshim._tasks import compilers_of, gate_case
-from raceshim._text import got_text
+from raceshim.cc._compilers import find_all
+from raceshim.formats._text import got_text
 from raceshim.plugin import settings
+from raceshim.report._parse import render_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

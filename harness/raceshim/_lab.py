@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim import _prefix
 from raceshim._build import compile_c, detector_flags
 from raceshim._command import judge_logs
-from raceshim._compilers import COVER_MODES, find
 from raceshim._errors import UsageError
-from raceshim._logs import LogFolder
 from raceshim._outcomes import Outcome, Sign
-from raceshim._report import Report, render_report
-from raceshim._run import describe_status, environment, left_behind, run
+from raceshim.cc import _prefix
+from raceshim.cc._compilers import COVER_MODES, find
+from raceshim.evidence._logs import LogFolder
+from raceshim.evidence._run import describe_status, environment, left_behind, run
+from raceshim.report._parse import Report, render_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,8 +70,8 @@ class Lab:
         if mode not in COVER_MODES:
             raise UsageError(f"cover={mode!r} is none of {', '.join(COVER_MODES)}")
         if mode != "none":
-            from raceshim import _cover_registrar  # noqa: PLC0415 - most programs are not counted
-            from raceshim._cover_flags import Wish  # noqa: PLC0415
+            from raceshim.cc import _cover_registrar  # noqa: PLC0415 - most programs are not counted
+            from raceshim.cc._cover_flags import Wish  # noqa: PLC0415
 
             wish = Wish(chosen, mode, detector, [str(flag) for flag in flags])
             flags += wish.compiler_flags()

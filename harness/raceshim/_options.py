@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
-from raceshim._compilers import COVER_MODES, DETECTORS
 from raceshim._errors import UsageError
+from raceshim.cc._compilers import COVER_MODES, DETECTORS
 
 TYPE_CHECKING = False  # typing's own costs an import of typing
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from raceshim._report import Failure, Report, Stack
+    from raceshim.report._parse import Failure, Report, Stack
 
 CLEAN, HANG, CRASH = "clean", "hang", "crash"
 #: What compilers append to the name of a function that they split or cloned.

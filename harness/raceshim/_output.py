@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from raceshim._gate import accesses
-from raceshim._report import render_report
-from raceshim._text import got_text, relative, summary
+from raceshim.formats._text import got_text, relative, summary
+from raceshim.report._parse import render_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raceshim._errors import UsageError
-from raceshim._rules import known_rules, rule_for
+from raceshim.finding._rules import known_rules, rule_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from raceshim._finding import Finding
+    from raceshim.finding._merge import Finding
 
 #: The word for every kind that is not a race.
 OTHER = "other"

@@ -35,7 +35,9 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raceshim._compilers import (
+from raceshim._errors import UsageError
+from raceshim._outcomes import Outcome, parse_outcomes
+from raceshim.cc._compilers import (
     COVER_MODES,
     DETECTORS,
     FAMILIES,
@@ -43,8 +45,6 @@ from raceshim._compilers import (
     VALGRIND_TOOLS,
     Compiler,
 )
-from raceshim._errors import UsageError
-from raceshim._outcomes import Outcome, parse_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

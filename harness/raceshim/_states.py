@@ -16,14 +16,14 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from raceshim._instrumented import examine, is_system, lacks_instrumentation
-from raceshim._result import ProcessEvidence
+from raceshim.evidence._instrumented import examine, is_system, lacks_instrumentation
+from raceshim.formats._result import ProcessEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from raceshim._evidence import ProcessLog
-    from raceshim._finding import Finding
+    from raceshim.evidence._processes import ProcessLog
+    from raceshim.finding._merge import Finding
 
 #: What helps against a breakdown.
 CURES = {

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._build import Builder, Built, Case, can_be_covered
-from raceshim._compilers import VALGRIND_TOOLS, Compiler, find_all, which
 from raceshim._errors import BuildError, Interrupted, ToolError
-from raceshim._evidence import read_processes
-from raceshim._late import Names, needs_names
-from raceshim._logs import LogFolder
 from raceshim._outcomes import observe
 from raceshim._programs import Program, load_programs
-from raceshim._report import ParsedLog, parse_log
-from raceshim._run import Ended, end_active, environment, run
-from raceshim._symbolizer import Symbolizer, find_symbolizer
 from raceshim._verdicts import CaseVerdict, ProgramRun
+from raceshim.cc._compilers import VALGRIND_TOOLS, Compiler, find_all, which
+from raceshim.evidence._late import Names, needs_names
+from raceshim.evidence._logs import LogFolder
+from raceshim.evidence._processes import read_processes
+from raceshim.evidence._run import Ended, end_active, environment, run
+from raceshim.evidence._symbolizer import Symbolizer, find_symbolizer
+from raceshim.report._parse import ParsedLog, parse_log
 
 if TYPE_CHECKING:
     from raceshim._options import Settings

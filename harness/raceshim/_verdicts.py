@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raceshim._build import Case
-    from raceshim._report import Report
+    from raceshim.report._parse import Report
 
 
 @dataclass(frozen=True, slots=True)

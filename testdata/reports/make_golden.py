@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "src"
 sys.path.insert(0, str(HERE.parents[1] / "harness"))
 
-from raceshim._report import MACHINE_STACK_FORMAT  # noqa: E402
+from raceshim.report._parse import MACHINE_STACK_FORMAT  # noqa: E402
 
 COMPILERS = ("clang-14", "clang-19", "gcc-12")
 VALGRIND = ("helgrind", "drd", "memcheck")

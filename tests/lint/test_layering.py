@@ -122,6 +122,46 @@ def test_an_import_of_ctypes_is_seen() -> None:
     assert python_imports("import os, ctypes\nfrom rich.table import Table") == {"ctypes", "rich"}
 
 
+#: What the folders of the harness may import of each other, besides its errors and options.
+HARNESS = {
+    "cc": set(),
+    "report": set(),
+    "finding": {"report"},
+    "suppress": {"finding", "report"},
+    "evidence": {"report", "finding", "cc"},
+    "formats": {"evidence", "suppress", "finding", "report"},
+    "cover": {"cc"},
+    "prof": {"cc", "cover", "evidence", "formats"},
+}
+
+
+def folders_imported(source: str) -> set[str]:
+    """Return the folders of the harness that a module imports from."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("raceshim."):
+            found.add(node.module.split(".")[1])
+    return {name for name in found if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("folder", HARNESS)
+def test_folders_of_the_harness_import_downwards(folder: str) -> None:
+    modules = sorted(ROOT.glob(f"harness/raceshim/{folder}/*.py"))
+    assert modules
+    for module in modules:
+        assert folders_imported(module.read_text()) <= HARNESS[folder] | {folder}, module
+
+
+def test_every_folder_of_the_harness_has_its_place() -> None:
+    folders = {p.parent.name for p in ROOT.glob("harness/raceshim/*/__init__.py")}
+    assert folders == set(HARNESS)
+
+
+def test_an_import_upwards_is_seen() -> None:
+    source = "def f():\n    from raceshim.formats._json import encode\n"
+    assert not folders_imported(source) <= HARNESS["report"] | {"report"}
+
+
 def test_files_stay_readable() -> None:
     too_long = {
         str(p.relative_to(ROOT)): n

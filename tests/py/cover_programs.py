@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from raceshim._cover_flags import WRAPPED
+from raceshim.cc._cover_flags import WRAPPED
 from shim_builds import ROOT, run
 
 if TYPE_CHECKING:

@@ -11,20 +11,28 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
-from raceshim import _finding
-from raceshim._report import Access, Failure, Frame, Report, Stack, parse_log, parse_valgrind_xml
-from raceshim._result import (
+from raceshim.finding import _merge as _finding
+from raceshim.formats._result import (
     CanaryEvidence,
     CommandEnd,
     GateResult,
     ProcessEvidence,
     StaleSuppression,
 )
-from raceshim._suppress import Suppressed
-from raceshim._suppress_rules import Rule, ThreadRule
+from raceshim.report._parse import (
+    Access,
+    Failure,
+    Frame,
+    Report,
+    Stack,
+    parse_log,
+    parse_valgrind_xml,
+)
+from raceshim.suppress._apply import Suppressed
+from raceshim.suppress._rules import Rule, ThreadRule
 
 if TYPE_CHECKING:
-    from raceshim._finding import Finding
+    from raceshim.finding._merge import Finding
 
 GOLDEN = Path(__file__).parents[2] / "testdata" / "reports"
 ROOT = PurePosixPath("/home/me/project")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
-from raceshim import _prefix
+from raceshim.cc import _prefix
 from shim_builds import build, run, symbols
 
 CLAIMS = "RACESHIM_CANARY_CLAIMS"

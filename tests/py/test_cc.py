@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from harness_programs import COMPILERS, Raceshim, source
-from raceshim import _cc, _prefix
-from raceshim._compilers import find
+from raceshim.cc import _command as _cc
+from raceshim.cc import _prefix
+from raceshim.cc._compilers import find
 
 CLANG, GCC = find("clang-19"), find("gcc-12")
 HELLO = "int main(void) { return 0; }\n"
@@ -132,16 +133,17 @@ def test_own_options_end_at_the_first_that_is_not_one() -> None:
 
 def test_wrapper_imports_nothing_heavy() -> None:
     code = (
-        "import os, sys; before = set(sys.modules); import raceshim._cc; "
+        "import os, sys; before = set(sys.modules); import raceshim.cc._command; "
         "print(*sorted(set(sys.modules) - before))"
     )
-    environ = os.environ | {"PYTHONPATH": str(Path(_cc.__file__).parents[1])}
+    environ = os.environ | {"PYTHONPATH": str(Path(_cc.__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, "-S", "-c", code], env=environ, capture_output=True, text=True, check=True
     )
     own = {
         "raceshim",
-        *(f"raceshim.{m}" for m in ["_cc", "_compilers", "_errors", "_options", "_prefix"]),
+        *(f"raceshim.{m}" for m in ["_errors", "_options", "cc"]),
+        *(f"raceshim.cc.{m}" for m in ["_command", "_compilers", "_prefix"]),
     }
     assert set(done.stdout.split()) - {"__future__"} == own
 

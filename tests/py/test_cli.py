@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import raceshim as package
-from raceshim import _cli, _prefix
+from raceshim import _cli
 from raceshim._errors import Interrupted
-from raceshim._evidence import ProcessLog
 from raceshim._gate import CommandRun, judge_command
-from raceshim._report import parse_log
-from raceshim._run import Ended
-from raceshim._text import command_text
+from raceshim.cc import _prefix
+from raceshim.evidence._processes import ProcessLog
+from raceshim.evidence._run import Ended
+from raceshim.formats._text import command_text
+from raceshim.report._parse import parse_log
 
 if TYPE_CHECKING:
     from harness_programs import Raceshim

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from cover_folder import counts, run_covered
 from harness_programs import COMPILERS, Raceshim
-from raceshim import _cover_registrar
-from raceshim._compilers import COVER_MODES, find
-from raceshim._cover_flags import Wish
 from raceshim._errors import BuildError, ToolError
+from raceshim.cc import _cover_registrar
+from raceshim.cc._compilers import COVER_MODES, find
+from raceshim.cc._cover_flags import Wish
 from shim_builds import ROOT, symbols
 
 CLANGS = ("clang-19", "clang-14")
@@ -270,6 +270,6 @@ def test_nothing_half_done_is_kept(cache: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_missing_registrar_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache
-    monkeypatch.setattr("raceshim._prefix.share", lambda name: f"/nowhere/{name}")
+    monkeypatch.setattr("raceshim.cc._prefix.share", lambda name: f"/nowhere/{name}")
     with pytest.raises(ToolError, match=r"/nowhere/cover_registrar\.c"):
         _cover_registrar.registrar_object(wish(), [], shared=False)

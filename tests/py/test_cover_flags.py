@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from counters_in_ir import instrumented, seen_accesses
-from raceshim import _cc
-from raceshim._compilers import COVER_MODES, Compiler, find
-from raceshim._cover_flags import Wish
 from raceshim._errors import UsageError
 from raceshim._options import OPTIONS
+from raceshim.cc import _command as _cc
+from raceshim.cc._compilers import COVER_MODES, Compiler, find
+from raceshim.cc._cover_flags import Wish
 
 if TYPE_CHECKING:
     from harness_programs import Raceshim
@@ -199,7 +199,7 @@ def test_detector_sees_the_counters_of_stock_flags(
 
 def test_coverage_costs_other_builds_no_import(raceshim: Raceshim) -> None:
     code = (
-        "import sys; import raceshim._cc as cc; from raceshim._compilers import find; "
+        "import sys; import raceshim.cc._command as cc; from raceshim.cc._compilers import find; "
         "before = set(sys.modules); "
         "cc.command(find('clang-19'), 'thread', ['-c', 'x.c'], cxx=False, cover=sys.argv[1]); "
         "print(*sorted(set(sys.modules) - before))"
@@ -212,4 +212,4 @@ def test_coverage_costs_other_builds_no_import(raceshim: Raceshim) -> None:
         ).stdout.strip()
 
     assert imported("none") == ""
-    assert imported("count") == "raceshim._cover_flags"
+    assert imported("count") == "raceshim.cc._cover_flags"

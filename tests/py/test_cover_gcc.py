@@ -314,7 +314,7 @@ def test_cleared_counters_are_zero(raceshim: Raceshim, tmp_path: Path) -> None:
 
 
 def test_records_of_another_gcc_are_refused_at_compile_time(tmp_path: Path) -> None:
-    from raceshim import _prefix  # noqa: PLC0415 - the fixture says where
+    from raceshim.cc import _prefix  # noqa: PLC0415 - the fixture says where
 
     source = tmp_path / "old.c"
     registrar = _prefix.share("cover_registrar_gcc.c")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cover_folder import counts
 from raceshim._build import can_be_covered
-from raceshim._compilers import COVER_MODES, find
 from raceshim._programs import load_programs
+from raceshim.cc._compilers import COVER_MODES, find
 from shim_builds import ROOT
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raceshim._finding import Finding, merge, merge_findings
-from raceshim._report import MACHINE_STACK_FORMAT, Report, parse_log, parse_valgrind_xml
+from raceshim.finding._merge import Finding, merge, merge_findings
+from raceshim.report._parse import MACHINE_STACK_FORMAT, Report, parse_log, parse_valgrind_xml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raceshim._fingerprint import KIND_CLASSES, classify, fingerprint, parts
-from raceshim._frames import Origin, bare_function, origin, stable_file
-from raceshim._interceptors import INTERCEPTED
-from raceshim._report import Access, Frame, Report, Stack, parse_log, parse_valgrind_xml
+from raceshim.finding._fingerprint import KIND_CLASSES, classify, fingerprint, parts
+from raceshim.finding._frames import Origin, bare_function, origin, stable_file
+from raceshim.finding._interceptors import INTERCEPTED
+from raceshim.report._parse import Access, Frame, Report, Stack, parse_log, parse_valgrind_xml
 
 REPORTS = Path(__file__).parents[2] / "testdata" / "reports"
 COMPILERS = ("clang-14", "clang-19", "gcc-12")

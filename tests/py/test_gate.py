@@ -14,11 +14,11 @@ from unittest.mock import Mock
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
-from raceshim._evidence import ProcessLog, read_processes
 from raceshim._gate import CommandRun, judge_command
-from raceshim._logs import LogFolder
-from raceshim._report import ParsedLog, parse_log
-from raceshim._run import Ended, LeftBehind
+from raceshim.evidence._logs import LogFolder
+from raceshim.evidence._processes import ProcessLog, read_processes
+from raceshim.evidence._run import Ended, LeftBehind
+from raceshim.report._parse import ParsedLog, parse_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -352,7 +352,7 @@ def test_logs_are_moved_aside_while_they_are_written(
     monkeypatch: pytest.MonkeyPatch, *, told: bool
 ) -> None:
     if not told:
-        monkeypatch.setattr("raceshim._inotify.FolderWatch", Mock(side_effect=OSError))
+        monkeypatch.setattr("raceshim.evidence._inotify.FolderWatch", Mock(side_effect=OSError))
     with LogFolder() as logs:
         first, second = (REPORT.replace("pid=7", f"pid={pid}") for pid in (7, 8))
         for text in (first, second):

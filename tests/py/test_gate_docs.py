@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from official_schemas import shipped
-from raceshim._result import VERDICTS
-from raceshim._suppress_parse import parse_rules
+from raceshim.formats._result import VERDICTS
+from raceshim.suppress._parse import parse_rules
 from ruamel.yaml import YAML
 
 if TYPE_CHECKING:

@@ -21,14 +21,14 @@ from format_samples import (
 )
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
-from raceshim import _github
-from raceshim._plain import printable
-from raceshim._report import render_report
-from raceshim._result import StaleSuppression
+from raceshim.formats import _github
+from raceshim.formats._plain import printable
+from raceshim.formats._result import StaleSuppression
+from raceshim.report._parse import render_report
 
 if TYPE_CHECKING:
-    from raceshim._report import Report
-    from raceshim._result import GateResult
+    from raceshim.formats._result import GateResult
+    from raceshim.report._parse import Report
 
 COMMAND = re.compile(r"::(?P<name>error|warning|notice)(?: (?P<properties>[^\n]+?))?::(?P<data>.*)")
 

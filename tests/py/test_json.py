@@ -26,14 +26,14 @@ from format_samples import (
 from hypothesis import given, settings
 from lxml import etree
 from official_schemas import formats, junit_schema, sarif_validator
-from raceshim import _github, _json, _junit, _sarif
-from raceshim._finding import merge
-from raceshim._report import MACHINE_STACK_FORMAT, Frame, parse_log
-from raceshim._result import CommandEnd
+from raceshim.finding._merge import merge
+from raceshim.formats import _github, _json, _junit, _sarif
+from raceshim.formats._result import CommandEnd
+from raceshim.report._parse import MACHINE_STACK_FORMAT, Frame, parse_log
 
 if TYPE_CHECKING:
     from harness_programs import Programs, Raceshim
-    from raceshim._result import GateResult
+    from raceshim.formats._result import GateResult
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "gate-1.json"
 

@@ -21,14 +21,14 @@ from format_samples import (
 from hypothesis import given, settings
 from lxml import etree
 from official_schemas import junit_schema
-from raceshim import _junit
-from raceshim._plain import printable
-from raceshim._result import ProcessEvidence
-from raceshim._suppress import Suppressed
-from raceshim._suppress_rules import ThreadRule
+from raceshim.formats import _junit
+from raceshim.formats._plain import printable
+from raceshim.formats._result import ProcessEvidence
+from raceshim.suppress._apply import Suppressed
+from raceshim.suppress._rules import ThreadRule
 
 if TYPE_CHECKING:
-    from raceshim._result import GateResult
+    from raceshim.formats._result import GateResult
 
 #: The form of times that Jenkins' xUnit plugin accepts.
 JENKINS_TIME = re.compile(r"[0-9]*(\.[0-9]{0,3})?")

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
-from raceshim._finding import merge
-from raceshim._late import Names, needs_names
-from raceshim._report import MACHINE_STACK_FORMAT, ParsedLog, parse_log
-from raceshim._symbolizer import Symbolizer, find_symbolizer, stamp_of
+from raceshim.evidence._late import Names, needs_names
+from raceshim.evidence._symbolizer import Symbolizer, find_symbolizer, stamp_of
+from raceshim.finding._merge import merge
+from raceshim.report._parse import MACHINE_STACK_FORMAT, ParsedLog, parse_log
 
 ALL = pytest.mark.parametrize("compiler", COMPILERS)
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
-from raceshim._evidence import ProcessLog
-from raceshim._printed import read_printed
-from raceshim._report import parse_log
-from raceshim._scan import Scanner
+from raceshim.evidence._printed import read_printed
+from raceshim.evidence._processes import ProcessLog
+from raceshim.evidence._scan import Scanner
+from raceshim.report._parse import parse_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from raceshim._compilers import Compiler
 from raceshim._errors import UsageError
 from raceshim._options import resolve
 from raceshim._outcomes import Outcome, Sign, function_name, is_right, observe, parse_outcomes
 from raceshim._programs import IGNORE_FILE, has_directives, is_program, load_program, load_programs
-from raceshim._report import Failure, Frame, Report, Stack
 from raceshim._tasks import compilers_of
+from raceshim.cc._compilers import Compiler
+from raceshim.report._parse import Failure, Frame, Report, Stack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raceshim._report import (
+from raceshim.report._frames import parse_frame
+from raceshim.report._parse import (
     MACHINE_STACK_FORMAT,
     Frame,
     ParsedLog,
@@ -20,7 +21,6 @@ from raceshim._report import (
     parse_valgrind_xml,
     render_report,
 )
-from raceshim._report_frames import parse_frame
 
 REPORTS = Path(__file__).parents[2] / "testdata" / "reports"
 COMPILERS = ("clang-14", "clang-19", "gcc-12")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from raceshim._report import ParsedLog, Report, parse_log, parse_valgrind_xml, render_report
+from raceshim.report._parse import ParsedLog, Report, parse_log, parse_valgrind_xml, render_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,7 +275,7 @@ def test_ten_thousand_reports_fit_into_300_megabytes() -> None:
 import itertools, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))
-from raceshim._report import parse_log
+from raceshim.report._parse import parse_log
 texts = [path.read_text() for path in sorted(Path(sys.argv[1]).glob("tsan-*-race_*.txt"))]
 parts, count = [], 0
 for number, text in enumerate(itertools.cycle(texts)):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from harness_programs import COMPILERS, HEAD, Programs, Raceshim
-from raceshim._logs import RUNTIMES, LogFolder
-from raceshim._report import MACHINE_STACK_FORMAT
-from raceshim._run import environment
+from raceshim.evidence._logs import RUNTIMES, LogFolder
+from raceshim.evidence._run import environment
+from raceshim.report._parse import MACHINE_STACK_FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

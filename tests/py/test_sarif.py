@@ -24,11 +24,11 @@ from format_samples import (
 )
 from hypothesis import given, settings
 from official_schemas import sarif_validator
-from raceshim import _sarif
-from raceshim._uris import folder_uri, relative_uri
+from raceshim.formats import _sarif
+from raceshim.formats._uris import folder_uri, relative_uri
 
 if TYPE_CHECKING:
-    from raceshim._result import GateResult
+    from raceshim.formats._result import GateResult
 
 
 def encoded(of: GateResult) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim, clean_environment
-from raceshim import _command, _instrumented
-from raceshim._evidence import ProcessLog, read_processes
-from raceshim._exit_record import read_record
-from raceshim._logs import LogFolder
+from raceshim import _command
 from raceshim._options import resolve
-from raceshim._run import environment, run
+from raceshim.evidence import _instrumented
+from raceshim.evidence._exit_record import read_record
+from raceshim.evidence._logs import LogFolder
+from raceshim.evidence._processes import ProcessLog, read_processes
+from raceshim.evidence._run import environment, run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raceshim._errors import UsageError
-from raceshim._finding import merge
-from raceshim._fingerprint import KIND_CLASSES, fingerprint
-from raceshim._report import MACHINE_STACK_FORMAT, Report, parse_log
-from raceshim._suppress import FILE_NAME, Applied, Suppression, apply, load, merge_applied
-from raceshim._suppress_parse import parse_rules, parse_thread_rules
-from raceshim._suppress_rules import THREAD_TYPES, Rule, ThreadRule, template_matches
+from raceshim.finding._fingerprint import KIND_CLASSES, fingerprint
+from raceshim.finding._merge import merge
+from raceshim.report._parse import MACHINE_STACK_FORMAT, Report, parse_log
+from raceshim.suppress._apply import FILE_NAME, Applied, Suppression, apply, load, merge_applied
+from raceshim.suppress._parse import parse_rules, parse_thread_rules
+from raceshim.suppress._rules import THREAD_TYPES, Rule, ThreadRule, template_matches
 
 REPORTS = Path(__file__).parents[2] / "testdata" / "reports"
 TODAY = date(2026, 6, 15)

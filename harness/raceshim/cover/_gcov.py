@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raceshim._compilers import which
 from raceshim._errors import ToolError
+from raceshim.cc._compilers import which
 from raceshim.cover._bodies import Gcov
 from raceshim.cover._llvm import run
 from raceshim.cover._model import File, Function

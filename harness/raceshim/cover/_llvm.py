@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raceshim._compilers import which
 from raceshim._errors import ToolError
+from raceshim.cc._compilers import which
 from raceshim.cover import _lcov, _profraw
 from raceshim.cover._bodies import Source
 from raceshim.cover._model import File, Function

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from raceshim._compilers import which
+from raceshim.cc._compilers import which
 from raceshim.prof._model import Sample
 
 if TYPE_CHECKING:

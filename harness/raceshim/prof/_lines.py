@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError
-from raceshim._symbolizer import Symbolizer, stamp_of
 from raceshim.cover._elf import Elf
+from raceshim.evidence._symbolizer import Symbolizer, stamp_of
 from raceshim.prof._model import Frame, Sample
 
 if TYPE_CHECKING:

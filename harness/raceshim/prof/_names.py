@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from raceshim._plain import one_line
+from raceshim.formats._plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

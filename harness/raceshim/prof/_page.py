@@ -8,7 +8,7 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from raceshim._plain import one_line
+from raceshim.formats._plain import one_line
 from raceshim.prof._colours import Palette
 from raceshim.prof._tree import walk
 

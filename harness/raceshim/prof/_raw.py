@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from raceshim._plain import one_line
+from raceshim.formats._plain import one_line
 from raceshim.prof._names import amount
 
 if TYPE_CHECKING:

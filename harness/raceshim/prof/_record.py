@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim import _prefix
 from raceshim._errors import INCONCLUSIVE, ToolError, UsageError
+from raceshim.cc import _prefix
 from raceshim.prof import _read
 from raceshim.prof._names import amount
 

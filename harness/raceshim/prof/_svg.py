@@ -6,7 +6,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from raceshim._plain import one_line
+from raceshim.formats._plain import one_line
 from raceshim.prof._colours import Palette
 from raceshim.prof._names import amount, share
 from raceshim.prof._tree import walk

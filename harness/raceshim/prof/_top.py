@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raceshim._plain import one_line
+from raceshim.formats._plain import one_line
 from raceshim.prof._names import amount, share
 
 if TYPE_CHECKING:
