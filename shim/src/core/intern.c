@@ -122,7 +122,7 @@ int rshi_intern(struct rshi_intern *table, const void *bytes, size_t n, uint32_t
 		return 0;
 	err = make_slots(table);
 	if (!err)
-		err = rshi_grow_reserve(&table->bytes, room);
+		err = rshi_grow_reserve(&table->bytes, room ? room : 1);
 	if (!err)
 		err = rshi_grow_reserve(&table->rows, sizeof(*row));
 	if (err)

@@ -37,11 +37,11 @@ struct head {
 	uintptr_t end;
 };
 
-static uint64_t now(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec t;
 
-	if (rshi_call_sig(__NR_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0))
+	if (rshi_call_sig(__NR_clock_gettime, clock, (long)&t, 0, 0, 0))
 		return 0;
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
@@ -159,10 +159,11 @@ static int object_of(struct rshi_mappings *m, const struct line *line, const str
 static int add(struct rshi_grow *list, const struct line *line, uint32_t object)
 {
 	int err = rshi_grow_reserve(list, sizeof(struct rshi_mapping));
-	struct rshi_mapping *mapping = (struct rshi_mapping *)(list->p + list->used);
+	struct rshi_mapping *mapping;
 
 	if (err)
 		return err;
+	mapping = (struct rshi_mapping *)(list->p + list->used);
 	mapping->start = line->start;
 	mapping->end = line->end;
 	mapping->offset = line->offset;
@@ -272,12 +273,12 @@ static int keep_gone(struct rshi_mappings *m)
 
 int rshi_mappings_look(struct rshi_mappings *m, unsigned int spare)
 {
-	uint64_t begun = now();
+	uint64_t now = read_clock(CLOCK_MONOTONIC), begun = read_clock(CLOCK_THREAD_CPUTIME_ID);
 	unsigned char *p = m->now.p;
 	size_t size = m->now.size;
 	int err, fd;
 
-	if (m->looked && begun > m->looked && begun - m->looked < spare * m->took)
+	if (m->looked && now > m->looked && now - m->looked < spare * m->took)
 		return EAGAIN;
 	err = rshi_open_sig(RSHI_CWD, "/proc/self/maps", &fd);
 	if (err)
@@ -293,8 +294,8 @@ int rshi_mappings_look(struct rshi_mappings *m, unsigned int spare)
 		m->next.p = p;
 		m->next.size = size;
 	}
-	m->looked = now();
-	m->took = m->looked - begun;
+	m->looked = read_clock(CLOCK_MONOTONIC);
+	m->took = read_clock(CLOCK_THREAD_CPUTIME_ID) - begun;
 	return err;
 }
 

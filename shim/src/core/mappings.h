@@ -50,8 +50,8 @@ struct rshi_mappings {
 	struct rshi_grow now; /* struct rshi_mapping, by address */
 	struct rshi_grow next;
 	struct rshi_grow text;
-	uint64_t looked; /* when the last look ended, and how long it took, in nanoseconds */
-	uint64_t took;
+	uint64_t looked; /* when the last look ended, in nanoseconds; 0: there was none */
+	uint64_t took;   /* and what it took of the processor's time */
 };
 
 void rshi_mappings_init(struct rshi_mappings *m, struct rshi_budget *budget);

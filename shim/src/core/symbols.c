@@ -42,7 +42,8 @@ int rshi_is_exe_path(const char *name, size_t n)
 		length++;
 		__asm__ volatile("" : "+r"(length)); /* or compilers see a strlen */
 	}
-	return n == length && !rsh_memcmp_sig(name, path, n);
+	length = rshi_path_length(path, length);
+	return rshi_path_length(name, n) == length && !rsh_memcmp_sig(name, path, length);
 }
 
 /* Is the open file what was mapped? */
@@ -135,7 +136,7 @@ static void close_file(const struct rshi_elf *elf)
 		rshi_close_sig(elf->fd);
 }
 
-/* The address that each place was linked for; 0 if it is in no segment of code. */
+/* The address that each place was linked for. */
 static int find_addresses(const struct rshi_elf *elf, struct rshi_symbol *symbols, size_t n)
 {
 	Elf64_Phdr segments[EXECUTABLES];
@@ -149,17 +150,16 @@ static int find_addresses(const struct rshi_elf *elf, struct rshi_symbol *symbol
 		used += segments[used].p_type == PT_LOAD && segments[used].p_flags & PF_X;
 	}
 	for (size_t i = 0; i < n; i++) {
-		symbols[i].at = 0;
-		symbols[i].rank = 0;
-		symbols[i].near = 0;
-		symbols[i].near_section = 0;
-		symbols[i].near_sized = 0;
+		symbols[i].at = i ? symbols[i - 1].at : 0;
+		symbols[i].outside = 1;
 		for (unsigned int j = 0; j < used; j++) {
 			uint64_t distance = symbols[i].offset - segments[j].p_offset;
 
-			if (symbols[i].offset >= segments[j].p_offset &&
-			    distance < segments[j].p_filesz)
-				symbols[i].at = segments[j].p_vaddr + distance;
+			if (symbols[i].offset < segments[j].p_offset ||
+			    distance >= segments[j].p_filesz)
+				continue;
+			symbols[i].at = segments[j].p_vaddr + distance;
+			symbols[i].outside = 0;
 		}
 		/* Segments are in ascending order, says the format. */
 		if (i && symbols[i].at < symbols[i - 1].at)
@@ -221,12 +221,6 @@ static int find(struct search *s, const struct rshi_object *object, size_t lengt
 	close_file(&s->elf);
 	if (err || s->table.has_symtab || object->is_memory || open_debug(s, object))
 		return err || s->table.has_any ? err : ENODATA;
-	for (size_t i = 0; i < s->table.n; i++) {
-		s->table.symbols[i].rank = 0;
-		s->table.symbols[i].near_section = 0;
-		s->table.symbols[i].near_sized = 0;
-		s->table.symbols[i].near = 0;
-	}
 	/* If that makes no sense, there are still the names from the file itself. */
 	if (!rshi_table_search(&s->table))
 		err = tell(s, found, arg);

@@ -20,8 +20,9 @@ struct rshi_symbol {
 	uint64_t offset; /* in the file */
 	uint32_t user;   /* the caller's */
 
-	uint32_t rank; /* of the function found so far: 0 is none */
-	uint64_t at;   /* the address that the file was linked for */
+	uint32_t rank;    /* of the function found so far: 0 is none */
+	uint32_t outside; /* it is in no segment of code */
+	uint64_t at;      /* the address that the file was linked for; ascending */
 	uint64_t start;
 	uint64_t name;  /* where in the file */
 	uint64_t limit; /* and where the names end */

@@ -11,7 +11,9 @@
 #include "symbols_table.h"
 
 #define SECTIONS_MAX 65536
-#define WORK_MAX     (UINT64_C(1) << 28)
+#define SYMBOLS_MAX  (UINT64_C(1) << 28)
+#define WORK_MAX     (UINT64_C(1) << 24)
+#define NAMES_WORK   64 /* steps that reading two names is worth */
 #define NAMES_STEP   256
 
 /* Which of several functions at the same address names it best; higher is better. */
@@ -100,8 +102,8 @@ static int is_better(const char *a, size_t a_length, const char *b, size_t b_len
 }
 
 /* A function that a place is in. */
-static int suggest(struct rshi_table *table, struct rshi_symbol *symbol, uint64_t start,
-                   uint32_t rank, uint64_t name, uint64_t limit)
+static void suggest(struct rshi_table *table, struct rshi_symbol *symbol, uint64_t start,
+                    uint32_t rank, uint64_t name, uint64_t limit)
 {
 	size_t new_length, old_length;
 	int better = !symbol->rank || start > symbol->start ||
@@ -109,19 +111,19 @@ static int suggest(struct rshi_table *table, struct rshi_symbol *symbol, uint64_
 
 	if (symbol->rank && start == symbol->start && rank == symbol->rank &&
 	    name != symbol->name) {
+		table->work += NAMES_WORK;
 		if (rshi_table_name(table->elf, name, limit, table->name[0], &new_length))
-			return 0;
+			return;
 		better = rshi_table_name(table->elf, symbol->name, symbol->limit, table->name[1],
 		                         &old_length) ||
 		         is_better(table->name[0], new_length, table->name[1], old_length);
 	}
 	if (!better)
-		return 0;
+		return;
 	symbol->start = start;
 	symbol->rank = rank;
 	symbol->name = name;
 	symbol->limit = limit;
-	return 0;
 }
 
 /* The first place at or behind an address. */
@@ -173,7 +175,8 @@ static int look_at(struct rshi_table *table, const Elf64_Sym *entry, const Elf64
 	for (; i < table->n && symbols[i].at - start < entry->st_size; i++) {
 		if (++table->work > WORK_MAX)
 			return ENOEXEC;
-		suggest(table, &symbols[i], start, rank, name, limit);
+		if (!symbols[i].outside)
+			suggest(table, &symbols[i], start, rank, name, limit);
 	}
 	return 0;
 }
@@ -184,7 +187,7 @@ static int read_table(struct rshi_table *table, const Elf64_Shdr *header)
 	Elf64_Shdr names;
 	int err;
 
-	if (header->sh_entsize != sizeof(Elf64_Sym) || left > WORK_MAX)
+	if (header->sh_entsize != sizeof(Elf64_Sym) || left > SYMBOLS_MAX)
 		return ENOEXEC;
 	err = section(table->elf, header->sh_link, &names);
 	if (err)
@@ -228,7 +231,7 @@ static int use_near(struct rshi_table *table)
 			symbol->near_sized = last->near_sized;
 		}
 		last = symbol;
-		if (symbol->rank || !symbol->near_section || symbol->near_sized)
+		if (symbol->rank || symbol->outside || !symbol->near_section || symbol->near_sized)
 			continue;
 		err = section(table->elf, symbol->near_section, &header);
 		if (err)
@@ -247,6 +250,14 @@ int rshi_table_search(struct rshi_table *table)
 {
 	uint64_t n;
 	int err = count_sections(table->elf, &n);
+
+	table->work = 0;
+	for (size_t i = 0; i < table->n; i++) {
+		table->symbols[i].rank = 0;
+		table->symbols[i].near = 0;
+		table->symbols[i].near_section = 0;
+		table->symbols[i].near_sized = 0;
+	}
 
 	for (uint64_t i = 0; i < n && !err; i++) {
 		Elf64_Shdr header;

@@ -8,9 +8,8 @@
 #include "core/sys.h"
 #include "pprof_table.h"
 
-/* At most a hundredth of the time for looking at mappings as a rule, a tenth if a pc is in none. */
-#define SPARE_AS_A_RULE 100
-#define SPARE_IF_NEEDED 10
+/* At most a hundredth of the time for looking at mappings. */
+#define SPARE 100
 
 /* How the code that returns from a signal handler begins, on any libc: mov $15, %eax; syscall. */
 #define RESTORER_LONG  UINT64_C(0x0f0000000fc0c748) /* and then 0x05 */
@@ -60,6 +59,7 @@ int rshi_pprof_create(const struct rshi_pprof_options *options, struct rshi_ppro
 	p->text.budget = &p->budget;
 	rshi_mappings_init(&p->mappings, &p->budget);
 	err = intern_types(p, options);
+	p->may_look = 1;
 	/* Without /proc there are addresses and no names. */
 	if (!err && rshi_mappings_look(&p->mappings, 0) == ENOMEM)
 		err = ENOMEM;
@@ -92,8 +92,9 @@ void rshi_pprof_destroy(struct rshi_pprof *p)
 
 int rshi_pprof_note_mappings(struct rshi_pprof *p)
 {
-	int err = rshi_mappings_look(&p->mappings, SPARE_AS_A_RULE);
+	int err = rshi_mappings_look(&p->mappings, SPARE);
 
+	p->may_look = 1;
 	if (err == EAGAIN)
 		return 0;
 	/* Addresses may mean something else now. */
@@ -101,14 +102,21 @@ int rshi_pprof_note_mappings(struct rshi_pprof *p)
 	return err;
 }
 
-static const struct rshi_mapping *mapping_of(struct rshi_pprof *p, uintptr_t pc)
+/* The mapping of a pc, or NULL if there is none. ENOMEM: that could not be found out. */
+static int find_mapping(struct rshi_pprof *p, uintptr_t pc, const struct rshi_mapping **mapping)
 {
-	const struct rshi_mapping *mapping = rshi_mappings_find(&p->mappings, pc);
+	int err;
 
-	if (mapping || rshi_mappings_look(&p->mappings, SPARE_IF_NEEDED))
-		return mapping;
+	*mapping = rshi_mappings_find(&p->mappings, pc);
+	if (*mapping || !p->may_look)
+		return 0;
+	p->may_look = 0;
+	err = rshi_mappings_look(&p->mappings, 0);
+	if (err)
+		return err == ENOMEM ? ENOMEM : 0;
 	rsh_memset_sig(p->known, 0, sizeof(p->known));
-	return rshi_mappings_find(&p->mappings, pc);
+	*mapping = rshi_mappings_find(&p->mappings, pc);
+	return 0;
 }
 
 /* Is this the code that a handler returns to? The frame above it was interrupted, not called. */
@@ -137,12 +145,15 @@ static int locate(struct rshi_pprof *p, uintptr_t pc, int called, struct rshi_fr
 	const struct rshi_mapping *mapping;
 	struct rshi_place place = {.offset = 0};
 	uint32_t location;
-	int restores = is_restorer(pc), err;
+	int restores = is_restorer(pc);
+	int err;
 
 	/* A call may be the last instruction of its function. */
 	if (called && !restores)
 		pc--;
-	mapping = mapping_of(p, pc);
+	err = find_mapping(p, pc, &mapping);
+	if (err)
+		return err;
 	place.object = mapping ? mapping->object : RSHI_NO_OBJECT;
 	place.offset = pc;
 	if (place.object != RSHI_NO_OBJECT)

@@ -77,9 +77,9 @@ int rshi_pprof_comment(struct rshi_pprof *profile, const char *text);
 
 /*
  * Look at what is mapped now, so that samples of code that is unloaded later can be told from
- * samples of what comes to its place, and get their names. To be called whenever samples are taken
- * over; takes at most a hundredth of the time, by doing nothing if the last look was too short ago.
- * A pc in none of the known mappings makes rshi_pprof_add() look by itself.
+ * samples of what comes to its place, and get their names. To be called whenever samples are about
+ * to be added; takes at most a hundredth of the time, by doing nothing if the last look was too
+ * short ago. The first pc after it that is in no known mapping makes rshi_pprof_add() look anyway.
  */
 int rshi_pprof_note_mappings(struct rshi_pprof *profile);
 

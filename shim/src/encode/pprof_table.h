@@ -68,6 +68,7 @@ struct rshi_pprof {
 	struct rshi_grow key;         /* the stack that is being looked up */
 	struct rshi_grow text;        /* one that is being made valid */
 	struct rshi_mappings mappings;
+	int may_look; /* a pc in none of the mappings is worth another look */
 	struct rshi_frame known[RSHI_KNOWN_FRAMES];
 };
 
