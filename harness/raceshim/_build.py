@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from raceshim._errors import BuildError, UsageError
 from raceshim._programs import CONTROL, Program
 from raceshim.cc import _cover_registrar, _prefix
-from raceshim.cc._compilers import VALGRIND_TOOLS, Compiler
+from raceshim.cc._compilers import UNFOLDED, VALGRIND_TOOLS, Compiler
 from raceshim.cc._cover_flags import Wish
 
 if TYPE_CHECKING:
@@ -46,11 +46,13 @@ class Built:
     cover_dir: Path | None = None
 
 
-def detector_flags(detector: str) -> list[str]:
+def detector_flags(detector: str, compiler: Compiler) -> list[str]:
     """Return what a detector wants from the compiler."""
     if detector in VALGRIND_TOOLS:
         # Valgrind 3.19 does not read all of clang's DWARF 5.
         return ["-DRSH_VALGRIND", "-gdwarf-4"]
+    if detector == "thread" and compiler.family == "gcc":
+        return ["-fsanitize=thread", *UNFOLDED]
     return [] if detector == "none" else [f"-fsanitize={detector}"]
 
 
@@ -93,7 +95,7 @@ class Builder:
             flags.append("-DRSH_CONTROL")
         # What a program's own flags switch on is no business of its uninstrumented sources.
         plain = [*flags, *program.words("uninstrumented-cflags", compiler)]
-        flags += [*detector_flags(program.detector), *program.words("cflags", compiler)]
+        flags += [*detector_flags(program.detector, compiler), *program.words("cflags", compiler)]
         if case.variant == CONTROL:
             flags += program.words("control-cflags", compiler)
         mode = program.cover(case.variant, compiler) or self.cover

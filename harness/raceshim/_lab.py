@@ -64,7 +64,7 @@ class Lab:
         folder.mkdir(parents=True)
         files = [self._sources / source for source in sources]
         binary = folder / files[0].stem
-        flags = [*_FLAGS, *detector_flags(detector), f"-I{_prefix.includes()}", *cflags]
+        flags = [*_FLAGS, *detector_flags(detector, chosen), f"-I{_prefix.includes()}", *cflags]
         link: list[str] = []
         mode = cover or self._settings.cover
         if mode not in COVER_MODES:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -431,3 +432,32 @@ def test_cmake_project_whose_tests_all_pass(
     done = raceshim("gate", "--", "ctest", "--test-dir", "b", cwd=tmp_path, status=int(race))
     assert "100% tests passed" in done.stdout
     assert ("bump_in_thread" in done.stdout) == race
+
+
+EQUAL = """\
+#include <pthread.h>
+long hits;
+static __attribute__((noinline)) void count_a(void) { hits++; }
+static __attribute__((noinline)) void count_b(void) { hits++; }
+static void *worker(void *arg) { count_a(); return arg; }
+int main(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, worker, 0);
+    count_b();
+    return pthread_join(thread, 0);
+}
+"""
+
+
+def test_functions_with_equal_bodies_keep_their_names(raceshim: Raceshim, tmp_path: Path) -> None:
+    (tmp_path / "equal.c").write_text(EQUAL)
+
+    def called(*flags: str) -> set[str]:
+        words = ["--compiler=gcc-12", *flags, "-O2", "equal.c", "-o", "equal", "-pthread"]
+        raceshim("cc", *words, cwd=tmp_path).check_returncode()
+        code = subprocess.check_output(["objdump", "-d", "equal"], cwd=tmp_path, text=True)
+        return set(re.findall(r"call.*<(count_\w)", code))
+
+    assert called() == {"count_a", "count_b"}
+    assert len(called("-fipa-icf")) == 1

@@ -5,8 +5,8 @@ A drop-in: `CC="raceshim cc" ./configure`, cmake and make take it for the compil
 Own options stand before the compiler's (`raceshim cc --detector address -O2 x.c`); everything
 after them is passed on in place. What is added:
 
-- in front, so that the project's flags win: `-fsanitize=…`, `-g`, `-fno-omit-frame-pointer`, and
-  the folder of raceshim's headers behind all other include folders;
+- in front, so that the project's flags win: `-fsanitize=…`, `-g`, `-fno-omit-frame-pointer`, for
+  gcc `-fno-ipa-icf`, and the folder of raceshim's headers behind all other include folders;
 - at the end, when an executable or a shared library is linked: libraceshim.a, of which the linker
   takes only what is used;
 - with `--cover=MODE`: what makes the compiler count, and at each link the registrar, which tells
@@ -30,7 +30,7 @@ import sys
 from raceshim._errors import RaceshimError, UsageError
 from raceshim._options import COMMAND_OPTIONS, OPTIONS, Value, resolve
 from raceshim.cc import _prefix
-from raceshim.cc._compilers import Compiler, find
+from raceshim.cc._compilers import UNFOLDED, Compiler, find
 
 
 def _words(text: str) -> frozenset[str]:
@@ -134,7 +134,7 @@ def command(
         front = ["--start-no-unused-arguments", *front, "--end-no-unused-arguments"]
     elif detector == "thread":
         # A new warning of gcc's (fences are not modelled) must not break a build with -Werror.
-        front.append("-Wno-error=tsan")
+        front += ["-Wno-error=tsan", *UNFOLDED]
     if asked.links and asked.relocatable and compiler.family == "clang" and detector != "none":
         end = ["-fno-sanitize-link-runtime"]
     if asked.links and not asked.relocatable:
