@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * counting <how> <n> <directory>: eight threads count and make short-lived threads, while main does
- * something to the counters n times, a millisecond apart. Prints how often unit_of_work() ran.
+ * something to the counters n times, a millisecond apart, or, with "30s", for as many seconds.
+ * Prints how often unit_of_work() ran.
  */
 #include <raceshim/cover.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "counting.h"
@@ -46,7 +48,8 @@ static int clear(void)
 int main(int argc, char **argv)
 {
 	int (*act)(void) = write_counters;
-	int err = 0;
+	int err = 0, seconds;
+	time_t until;
 
 	if (argc != 4)
 		return 2;
@@ -56,7 +59,9 @@ int main(int argc, char **argv)
 	else if (strcmp(argv[1], "clear") == 0)
 		act = clear;
 	begin();
-	for (int i = atoi(argv[2]); i > 0 && !err; i--) {
+	seconds = strchr(argv[2], 's') ? atoi(argv[2]) : 0;
+	until = time(NULL) + seconds;
+	for (int i = atoi(argv[2]); (seconds ? time(NULL) < until : i > 0) && !err; i--) {
 		err = act();
 		usleep(1000);
 	}

@@ -3,11 +3,14 @@
  * One test point of <raceshim/cover.h> a run: harness <test point> <output directory>. It exits with
  * 1 and a text if the library answers anything but what it should.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <raceshim/cover.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define NOINLINE __attribute__((noinline))
 
@@ -163,10 +166,62 @@ static NOINLINE void emit_to_failing_writer(void)
 	stress("write_counters", rsh_cover_write_counters);
 }
 
+/* How many files there are whose names begin so, but for the directory's own two entries. */
+static int files_named(const char *beginning)
+{
+	DIR *dir = opendir(outdir);
+	int n = 0;
+
+	if (!dir)
+		fail("opendir", errno);
+	for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strncmp(e->d_name, beginning, strlen(beginning)) == 0)
+			n++;
+	closedir(dir);
+	return n;
+}
+
+/* Let files be larger and larger, until there is room for all that is written. */
+static void squeeze(const char *what, int (*call)(const char *dir))
+{
+	struct rlimit limit;
+	int err = EFBIG, before, attempts = 0;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+		fail("getrlimit", errno);
+	before = files_named("covcounters.");
+	for (limit.rlim_cur = 0; err; limit.rlim_cur += 1000) {
+		setrlimit(RLIMIT_FSIZE, &limit);
+		err = call(outdir);
+		if (err && err != EFBIG)
+			fail(what, err);
+		/* Nothing under its final name, and nothing under another. */
+		if (err && files_named("covcounters.") != before)
+			fail("a file is left", err);
+		if (files_named(".") != 0)
+			fail("an unfinished file is left", err);
+		attempts += err != 0;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	printf("%s: %d attempts\n", what, attempts);
+}
+
+static NOINLINE void emit_to_full_dir(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	register_many();
+	squeeze("write_meta_dir", rsh_cover_write_meta_dir);
+	squeeze("write_counters_dir", rsh_cover_write_counters_dir);
+}
+
 static NOINLINE int pre_clear(void)
 {
 	return 42;
 }
+
+static volatile int answer = 42;
 
 static NOINLINE int post_clear(void)
 {
@@ -177,8 +232,8 @@ static NOINLINE void emit_with_counter_clear(void)
 {
 	pre_clear();
 	succeeds("clear", rsh_cover_clear());
-	post_clear();
-	emit_to_dir();
+	if (post_clear() == answer)
+		emit_to_dir();
 }
 
 /* What the second reading finds is what ran since the first; a failed one takes nothing away. */
@@ -258,6 +313,7 @@ static const struct {
         {"emitToUnwritableDir", emit_to_unwritable_dir},
         {"emitToNilWriter", emit_to_nil_writer},
         {"emitToFailingWriter", emit_to_failing_writer},
+        {"emitToFullDir", emit_to_full_dir},
         {"emitWithCounterClear", emit_with_counter_clear},
         {"emitWithReadAndClear", emit_with_read_and_clear},
         {"emitInTheWrongMode", emit_in_the_wrong_mode},

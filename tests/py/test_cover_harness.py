@@ -109,10 +109,22 @@ def test_emit_to_failing_writer(harness: Path, folders: Folders) -> None:
     folders.check_end(units=2)
 
 
+def test_emit_to_full_dir(harness: Path, folders: Folders) -> None:
+    """Wherever the room ends, there is an error, and no part of a file."""
+    attempts = folders.run(harness, "emitToFullDir")
+    # 40,000 counters of two or three bytes each, a kilobyte more each time.
+    assert [int(line.split()[1]) > 30 for line in attempts.splitlines()[:2]] == [True, True]
+    run = cover_decoder.read(folders.emit)
+    assert (len(run.metas), len(run.files)) == (2, 1)
+    assert run.of(run.only, "emit_to_full_dir") is not None
+    folders.check_end(units=2)
+
+
 def test_emit_with_counter_clear(harness: Path, folders: Folders) -> None:
     folders.run(harness, "emitWithCounterClear")
     run = cover_decoder.read(folders.emit)
     assert live(run, "post_clear")
+    assert live(run, "emit_with_counter_clear")
     assert live(run, "emit_to_dir")
     assert not {n for n in ("pre_clear", "main", "final") if live(run, n)}
     folders.check_end()

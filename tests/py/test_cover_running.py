@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 COUNTING = ROOT / "testdata/cover/counting.c"
 INFLOOP = ROOT / "testdata/cover/infloop.c"
 STEP = ROOT / "testdata/races/step.c"
-RUNS = 10
 RACING = [
     Way(compiler, "thread", level, mode)
     for compiler in CLANGS
@@ -36,9 +35,12 @@ def step(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", RACING, ids=str)
-def test_thread_that_runs_at_exit(covered: Covered, way: Way, step: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runs", [10, pytest.param(50, marks=pytest.mark.long)])
+def test_thread_that_runs_at_exit(
+    covered: Covered, way: Way, runs: int, step: Path, tmp_path: Path
+) -> None:
     program = covered.program("infloop", INFLOOP, way, step)
-    for number in range(RUNS):
+    for number in range(runs):
         folder = tmp_path / str(number)
         folder.mkdir()
         done = start(program, folder=folder)
@@ -71,13 +73,14 @@ def test_stock_writer_is_reported(compiler: str, level: str, step: Path, tmp_pat
 
 
 @pytest.mark.parametrize("way", EXACT, ids=str)
-def test_snapshots_only_grow(covered: Covered, way: Way, tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", ["150", pytest.param("30s", marks=pytest.mark.long)])
+def test_snapshots_only_grow(covered: Covered, way: Way, length: str, tmp_path: Path) -> None:
     program = covered.program("counting", COUNTING, way)
-    done = start(program, "write", "150", tmp_path)
+    done = start(program, "write", length, tmp_path)
     assert done.returncode == 0, said(done)
     assert "ThreadSanitizer" not in done.stderr
     seen = cover_decoder.read(tmp_path)
-    assert len(seen.files) == 151
+    assert len(seen.files) == 151 if length == "150" else len(seen.files) > 1000
     last: dict[int, tuple[int, ...]] = {}
     for name in sorted(seen.files, key=lambda n: seen.files[n][0].time):
         (unit,) = seen.files[name]
