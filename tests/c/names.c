@@ -45,7 +45,8 @@ __asm__(".text\n"
         "nop\n"
         "ends:\n"
         "nop\n"
-        ".size ends, . - ends\n");
+        ".size ends, . - ends\n"
+        ".skip 8\n");
 
 /* Two names for one function: as programs call it, and as its maker does. */
 void __made_up(void);
@@ -113,6 +114,7 @@ static void add_places(void)
 
 	add_place("no size", (uintptr_t)has_no_size + 1);
 	add_place("behind it", (uintptr_t)ends);
+	add_place("gap", (uintptr_t)ends + 1);
 	add_place("two names", (uintptr_t)made_up);
 	add_place("static", (uintptr_t)add_frames);
 	add_place("libc", (uintptr_t)dlsym(RTLD_DEFAULT, "qsort_r"));

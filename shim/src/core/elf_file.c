@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include <raceshim/sigsafe.h>
+
 #include "checksum.h"
 #include "elf_file.h"
 #include "files.h"
@@ -25,13 +27,11 @@ static const unsigned char magic[] = {
         EV_CURRENT,
 };
 
-int rshi_elf_read(const struct rshi_elf *elf, uint64_t at, void *to, size_t n)
+static int fetch(const struct rshi_elf *elf, uint64_t at, void *to, size_t n)
 {
 	size_t got;
 	int err;
 
-	if (at > elf->size || n > elf->size - at)
-		return ENOEXEC;
 	if (elf->fd < 0)
 		return rshi_fetch_sig(to, elf->memory + at, n);
 	err = rshi_read_at_sig(elf->fd, to, n, at, &got);
@@ -40,10 +40,25 @@ int rshi_elf_read(const struct rshi_elf *elf, uint64_t at, void *to, size_t n)
 	return err;
 }
 
+int rshi_elf_read(const struct rshi_elf *elf, uint64_t at, void *to, size_t n)
+{
+	if (at > elf->size || n > elf->size - at)
+		return ENOEXEC;
+	if (at > elf->head_size || n > elf->head_size - at)
+		return fetch(elf, at, to, n);
+	rsh_memcpy_sig(to, elf->head + at, n);
+	return 0;
+}
+
 int rshi_elf_open(struct rshi_elf *elf)
 {
-	int err = rshi_elf_read(elf, 0, &elf->header, sizeof(elf->header));
+	size_t n = elf->size < RSHI_ELF_HEAD ? elf->size : RSHI_ELF_HEAD;
+	int err = fetch(elf, 0, elf->head, n);
 
+	if (err)
+		return err;
+	elf->head_size = n;
+	err = rshi_elf_read(elf, 0, &elf->header, sizeof(elf->header));
 	if (err)
 		return err;
 	for (size_t i = 0; i < sizeof(magic); i++) {

@@ -13,13 +13,16 @@
 #include <stdint.h>
 
 #define RSHI_BUILD_ID_MAX 32
+#define RSHI_ELF_HEAD     1024 /* holds what identifies a file, as a rule */
 
 /* Where the bytes are: in a file, or in memory that need not be there. */
 struct rshi_elf {
 	int fd; /* -1: in memory */
 	const unsigned char *memory;
 	uint64_t size;
+	size_t head_size; /* of @head: read already */
 	Elf64_Ehdr header;
+	unsigned char head[RSHI_ELF_HEAD];
 };
 
 struct rshi_elf_identity {
