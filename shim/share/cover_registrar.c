@@ -78,7 +78,6 @@ PLAIN_DATA static struct rsh_cover_unit unit = {
         .num_bitmap = offsetof(struct record, NumBitmapBytes),
 #endif
         .compiler = __VERSION__,
-        .image = image_header,
         .data = {start___llvm_prf_data, stop___llvm_prf_data},
         .counters = {start___llvm_prf_cnts, stop___llvm_prf_cnts},
         .names = {start___llvm_prf_names, stop___llvm_prf_names},
@@ -87,6 +86,8 @@ PLAIN_DATA static struct rsh_cover_unit unit = {
 
 static void begin_unit(void)
 {
+	/* Not in the table above: GNU ld leaves addresses of 0 out of packed relocations. */
+	unit.image = image_header;
 	/* The error comes back where coverage is written; with RACESHIM_COVERDIR it is on stderr. */
 	(void)rsh_cover_unit_register(&unit);
 }

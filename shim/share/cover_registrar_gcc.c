@@ -129,7 +129,6 @@ PLAIN_DATA static struct rsh_cover_gcov_unit unit = {
                         .mode = RSH_COVER_MODE,
                         .counter_size = 8,
                         .compiler = __VERSION__,
-                        .image = image_header,
                         .data = {start_rsh_gcov_info, stop_rsh_gcov_info},
                 },
         .file = file_of,
@@ -138,6 +137,8 @@ PLAIN_DATA static struct rsh_cover_gcov_unit unit = {
 
 static void begin_unit(void)
 {
+	/* Not in the table above: GNU ld leaves addresses of 0 out of packed relocations. */
+	unit.unit.image = image_header;
 	/* The error comes back where coverage is written; with RACESHIM_COVERDIR it is on stderr. */
 	(void)rsh_cover_unit_register_gcov(&unit);
 }
