@@ -58,6 +58,11 @@ VARIANTS = (
         ("--cover=edge-counts",),
         under("thread", 1.30, *THREADS) | under("none", 2.3, *THREADS),
     ),
+    Variant(
+        "every block",
+        ("--cover=edge-counts", "-mllvm", "-sanitizer-coverage-prune-blocks=false"),
+        {},
+    ),
     Variant("count", ("--cover=count",), under("thread", 1.10, 1), ("stock single", (2,))),
     Variant("atomic", ("--cover=atomic",), {}, ("stock atomic", THREADS)),
     Variant("stock single", (*SINGLE, *UNSUNK), {}),

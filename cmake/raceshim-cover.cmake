@@ -78,7 +78,11 @@ function(_raceshim_cover_clang mode thread)
     if(mode STREQUAL "edge-counts")
       set(engine 3)
     endif()
-    set(compile -fsanitize-coverage=${how},pc-table,no-prune)
+    set(compile -fsanitize-coverage=bb,${how},pc-table,no-prune)
+    # Since clang 16 the program tells the reader what blocks without a counter follow from.
+    if(mode STREQUAL "edge-counts" AND CMAKE_C_COMPILER_VERSION VERSION_GREATER_EQUAL 16)
+      set(compile -fsanitize-coverage=edge,trace-pc-guard,pc-table,control-flow)
+    endif()
     set(source cover_registrar_edges.c)
     set(plain -O2 -momit-leaf-frame-pointer) # what it calls at each edge is to be short
   else()

@@ -10,7 +10,8 @@
  *   inline-bool-flag    RSH_COVER_ENGINE=2 RSH_COVER_MODE=1: whether an edge was taken
  *   trace-pc-guard      the same with RSH_COVER_GUARDS: for clang up to 15 under ThreadSanitizer,
  *                       which sees the flags of these
- *   trace-pc-guard      RSH_COVER_ENGINE=3 RSH_COVER_MODE=3: how often, exactly
+ *   trace-pc-guard      RSH_COVER_ENGINE=3 RSH_COVER_MODE=3: how often, exactly; with control-flow,
+ *                       or with no-prune, without which blocks that others imply have no edge
  *
  * and this once for each link:
  *
@@ -41,6 +42,7 @@
 #endif
 
 SECTION(const uintptr_t, __sancov_pcs);
+SECTION(const uintptr_t, __sancov_cfs);
 #if GUARDS
 SECTION(uint32_t, __sancov_guards);
 #define START start___sancov_guards
@@ -57,9 +59,9 @@ PLAIN_DATA static struct rsh_cover_edges edges = {
                  .mode = RSH_COVER_MODE,
                  .counter_size = sizeof(START[0]),
                  .compiler = __VERSION__,
-                 .image = image_header,
                  .data = {start___sancov_pcs, stop___sancov_pcs},
-                 .counters = {START, STOP}},
+                 .counters = {START, STOP},
+                 .names = {start___sancov_cfs, stop___sancov_cfs}},
 #if GUARDS
         .slabs = {.guards = {START, STOP}},
 #endif
@@ -120,8 +122,16 @@ PLAIN HIDDEN void __sanitizer_cov_pcs_init(const uintptr_t *start, const uintptr
 	(void)stop;
 }
 
+PLAIN HIDDEN void __sanitizer_cov_cfs_init(const uintptr_t *start, const uintptr_t *stop)
+{
+	(void)start;
+	(void)stop;
+}
+
 static void begin_unit(void)
 {
+	/* Not in the table above: GNU ld leaves addresses of 0 out of packed relocations. */
+	edges.unit.image = image_header;
 	/* The error comes back where coverage is written; with RACESHIM_COVERDIR it is on stderr. */
 	(void)rsh_cover_unit_register_edges(&edges);
 }

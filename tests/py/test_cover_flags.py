@@ -79,7 +79,8 @@ def test_newer_clang_keeps_the_mark_of_the_counters() -> None:
 
 def test_edges_take_the_callback_where_flags_are_sanitized() -> None:
     assert "bb,inline-bool-flag,pc-table,no-prune" in flags("edges")
-    assert "bb,trace-pc-guard,pc-table,no-prune" in flags("edge-counts")
+    assert "edge,trace-pc-guard,pc-table,control-flow" in flags("edge-counts")
+    assert "bb,trace-pc-guard,pc-table,no-prune" in flags("edge-counts", "clang-14")
     assert "bb,trace-pc-guard,pc-table,no-prune" in flags("edges", "clang-14")
     assert "bb,inline-bool-flag,pc-table,no-prune" in flags("edges", "clang-14", detector="none")
 

@@ -40,6 +40,7 @@ WRAPPED = (
 _UNSINKABLE = "-sink-common-insts"
 _CLANG_MERGES_UP_TO = 20
 _CLANG_HIDES_FLAGS_SINCE = 16
+_CLANG_TELLS_GRAPH_SINCE = 16
 _FIRST_GCC = 12
 
 
@@ -191,8 +192,13 @@ def _edges(wish: Wish) -> list[str]:
             f"--cover={wish.mode} contradicts {other}: both need SanitizerCoverage for themselves. "
             "Take --cover=count, which does not, or leave the flag out"
         )
-    # Whether the edge was taken, in place, or a call at each edge. Every block: clang leaves out
-    # those that others imply, and without the program's graph their lines would be wrong.
+    if wish.mode == "edge-counts" and wish.version >= _CLANG_TELLS_GRAPH_SINCE:
+        # clang leaves out the counters of blocks that others imply, which a third of the time goes
+        # by; the reader works them out from the program's graph. That needs every edge: one between
+        # two blocks that have others too gets a block, so that all numbers follow from those left.
+        return ["-fsanitize-coverage=edge,trace-pc-guard,pc-table,control-flow"]
+    # Whether the edge was taken, in place, or a call at each edge. Every block: without the
+    # program's graph the lines of those that others imply would be wrong.
     # But blocks are enough: those that are put between two of them, on an edge, have no lines.
     how = "trace-pc-guard" if wish.guards else "inline-bool-flag"
     return [f"-fsanitize-coverage=bb,{how},pc-table,no-prune"]

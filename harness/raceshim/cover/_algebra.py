@@ -10,14 +10,53 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raceshim._errors import UsageError
-from raceshim.cover._bodies import Gcov, is_live
+from raceshim.cover import _blocks
+from raceshim.cover._bodies import Edges, Gcov, is_live
 from raceshim.cover._merge import Sums
+from raceshim.cover._report import binary_of
+from raceshim.cover._units import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raceshim.cover._bodies import Record, Records
-    from raceshim.cover._units import Counters
+    from raceshim.cover._inputs import Inputs
+
+
+def whole(inputs: Inputs, sums: Sums) -> tuple[Inputs, Sums]:
+    """Return the same with counts of all blocks, also of those that have no counter.
+
+    What two runs count differently may be the counters that a block is implied by, and not the
+    block itself: so it has to have a count before they are compared.
+    """
+    totals = sums.totals()
+    metas = dict(inputs.metas)
+    renamed: dict[str, str] = {}
+    out = Sums(files=sums.files, skipped=list(sums.skipped))
+    for number, meta in inputs.metas.items():
+        if not (isinstance(meta.identity, Edges) and meta.identity.graph and inputs.wants(number)):
+            continue
+        del metas[number]
+        binary = binary_of(inputs, meta, out.skipped, counted=number in totals)
+        renamed[number] = ""
+        if binary is not None:
+            new = _blocks.complete(Counters(meta, 0, 0, {}), binary).meta
+            renamed[number] = new.hash
+            metas[new.hash] = new
+    for program, units in sums.programs.items():
+        for number, unit in units.items():
+            name = renamed.get(number, number)
+            if not name:
+                continue
+            if name != number:
+                place = binary_of(inputs, unit.meta, [], counted=True)
+                assert place is not None  # noqa: S101 - or it would have no name
+                unit = _blocks.complete(unit, place)  # noqa: PLW2901
+            out.add(renamed.get(program) or program, unit)
+    selected = inputs.selected
+    if selected is not None:
+        selected = frozenset(renamed.get(number, number) for number in selected)
+    return replace(inputs, metas=metas, selected=selected), out
 
 
 def subtract(sums: Sums, other: Sums) -> Sums:

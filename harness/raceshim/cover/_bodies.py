@@ -19,6 +19,8 @@ ENGINES = {
 #: Far more than a program can have; a number above is damage, and must not become an allocation.
 _MOST = 2**28
 _REFERENCES = struct.Struct("<QQ")
+#: Flags of an edge: a function begins; and its blocks that others imply have none.
+_ENTRY, _IMPLIES = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Edges:
 
     edges: tuple[Edge, ...]
     counted: bool
+    #: Whether blocks that others imply have none: they stand in the program's `__sancov_cfs`.
+    graph: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,8 @@ def write_identity(identity: Identity) -> bytes:
             out += var(len(identity.edges))
             before = 0
             for edge in identity.edges:
-                out += var(zigzag(edge.pc - before)) + var(edge.entry)
+                flags = (_ENTRY | identity.graph * _IMPLIES) if edge.entry else 0
+                out += var(zigzag(edge.pc - before)) + var(flags)
                 before = edge.pc
         case Registered():
             out += text(identity.name) + var(len(identity.points)) + var(identity.bits)
@@ -255,14 +260,20 @@ def _read_source(reader: Reader) -> Source:
 def _read_edges(reader: Reader, *, counted: bool) -> Edges:
     edges = []
     pc = 0
+    first = 0
     for _ in range(reader.count("edges", 2)):
         pc = pc + unzigzag(reader.var("an address")) & LARGEST
         at = reader.place
         flags = reader.var("the flags of an edge")
-        if flags > 1:
+        if flags > (_ENTRY | _IMPLIES if counted else _ENTRY):
             reader.fail(f"flags {flags:#x} of an edge are not known", at)
+        first = first or flags
+        if flags and flags != first:
+            reader.fail(f"flags {flags:#x} of an edge, and {first:#x} of an earlier one", at)
         edges.append(Edge(pc, bool(flags)))
-    return Edges(tuple(edges), counted)
+    if first == _IMPLIES:
+        reader.fail("blocks are implied, but no function begins", reader.place)
+    return Edges(tuple(edges), counted, graph=bool(first & _IMPLIES))
 
 
 def _read_registered(reader: Reader) -> Registered:

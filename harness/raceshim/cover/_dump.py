@@ -72,7 +72,7 @@ def _kind(meta: Meta) -> str:
         case Source():
             return "functions"
         case Edges():
-            return "edges"
+            return "edges and what they imply" if meta.identity.graph else "edges"
         case Registered():
             return "counters"
         case Gcov():

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from raceshim.cover import _lines
+from raceshim.cover import _blocks, _lines
 from raceshim.cover._bodies import Edges
 from raceshim.cover._elf import Elf, Symbol
 from raceshim.cover._llvm import llvm_version
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 def files(unit: Counters, binary: Path) -> list[File]:
     """Return lines and functions, as often as they were executed."""
+    unit = _blocks.complete(unit, binary)
     identity = unit.meta.identity
     assert isinstance(identity, Edges)  # noqa: S101 - the caller's dispatch
     counts: dict[int, int] = {}

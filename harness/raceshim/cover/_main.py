@@ -141,13 +141,15 @@ def _compare(parsed: argparse.Namespace, inputs: Inputs, places: Sequence[str]) 
         )
     operation = _algebra.subtract if parsed.command == "subtract" else _algebra.intersect
     result: Sums | None = None
+    described = inputs
     for place in places:
         # The meta-data may lie with any of the inputs.
         of_place = _inputs.counter_files([place])
         sums = _merge_files(parsed, replace(inputs, counters=of_place))
+        described, sums = _algebra.whole(inputs, sums)
         result = sums if result is None else operation(result, sums)
     if result is not None:
-        _write(parsed, inputs, result)
+        _write(parsed, described, result)
 
 
 def _write(parsed: argparse.Namespace, inputs: Inputs, sums: Sums) -> None:

@@ -56,7 +56,7 @@ def units(inputs: Inputs, sums: Sums, *, binaries: bool = True) -> Units:
         else:
             path = Path(meta.path)
             if binaries:
-                place = _binary(inputs, meta, found.skipped, counted=number in totals)
+                place = binary_of(inputs, meta, found.skipped, counted=number in totals)
                 if place is None:
                     continue
                 path = place
@@ -86,7 +86,7 @@ def files(report: Units, *, ranges: bool = False) -> list[File]:
     return merge(found)
 
 
-def _binary(inputs: Inputs, meta: Meta, skipped: list[str], *, counted: bool) -> Path | None:
+def binary_of(inputs: Inputs, meta: Meta, skipped: list[str], *, counted: bool) -> Path | None:
     """Return where a link unit's binary lies; None if it is left out, which is said."""
     path = inputs.binaries.get(meta.hash, Path(meta.path))
     if not path.is_file():

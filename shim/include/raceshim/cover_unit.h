@@ -57,7 +57,8 @@ enum {
  * @compiler:  __VERSION__
  * @image:     the link unit's ELF header in memory
  * @data, @counters, @names, @bitmaps: begin and end of the sections. Edges: @data is the table of
- *	pcs, @counters the flags or guards. gcov: @data are the pointers to struct gcov_info.
+ *	pcs, @counters the flags or guards, @names the table of control flow if blocks that others
+ *	imply have no counter. gcov: @data are the pointers to struct gcov_info.
  * @hook:      gcov: __gcov_info_to_gcda; else NULL
  * @core:      the library's own, NULL at first
  *

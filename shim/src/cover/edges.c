@@ -71,6 +71,8 @@ static void identity_of(const struct rshi_unit *u, struct rshi_sink *s)
 	const struct rshi_edge *edges = u->live->data[0];
 	uintptr_t bias = load_bias(u->live->image);
 	uint64_t previous = 0;
+	/* With the compiler's table of control flow blocks that others imply have no counter. */
+	uint64_t entry = RSHI_EDGE_ENTRY | (extent(u->live->names) ? RSHI_EDGE_IMPLIES : 0);
 
 	rshi_put_var(s, u->counters);
 	for (uint64_t i = 0; i < u->counters; i++) {
@@ -78,7 +80,7 @@ static void identity_of(const struct rshi_unit *u, struct rshi_sink *s)
 
 		/* Zigzag: the sign goes to the lowest bit. */
 		rshi_put_var(s, delta << 1 ^ (delta >> 63 ? UINT64_MAX : 0));
-		rshi_put_var(s, edges[i].flags & RSHI_EDGE_ENTRY);
+		rshi_put_var(s, edges[i].flags & RSHI_EDGE_ENTRY ? entry : 0);
 		previous = pc;
 	}
 }

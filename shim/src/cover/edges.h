@@ -26,6 +26,9 @@ struct rshi_edge {
 
 #define RSHI_EDGE_ENTRY 1u
 
+/* In the files, of every entry. */
+#define RSHI_EDGE_IMPLIES 2u
+
 /* The engine's functions that handlers use as well. */
 void rshi_edges_sweep_sig(const struct rshi_unit *u, void *copy, int clear);
 void rshi_edges_clear_sig(const struct rshi_unit *u);
