@@ -33,7 +33,7 @@ static int start_timer(void)
 {
 	int id = -1;
 
-	CHECK_EQ(rshi_timer_create_sig(CLOCK_MONOTONIC, rshi_gettid_sig(), SAMPLING_SIGNAL, &id),
+	CHECK_EQ(rshi_timer_create_sig(CLOCK_MONOTONIC, rshi_gettid_sig(), SAMPLING_SIGNAL, 0, &id),
 	         0);
 	CHECK_EQ(rshi_timer_settime_sig(id, PERIOD, PERIOD), 0);
 	return id;

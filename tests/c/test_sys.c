@@ -177,7 +177,7 @@ static void test_timer_signals_the_thread_it_names(void)
 	uint32_t before = runs_of(&usr2_log);
 
 	install(SIGUSR2, on_usr2, 0);
-	CHECK_EQ(rshi_timer_create_sig(CLOCK_MONOTONIC, tid, SIGUSR2, &id), 0);
+	CHECK_EQ(rshi_timer_create_sig(CLOCK_MONOTONIC, tid, SIGUSR2, 0, &id), 0);
 	CHECK_EQ(rshi_timer_settime_sig(id, NS_PER_MS, NS_PER_MS), 0);
 	await_runs(&usr2_log, before + 5);
 	CHECK_EQ(usr2_log.tid, tid);
@@ -185,7 +185,7 @@ static void test_timer_signals_the_thread_it_names(void)
 	CHECK_EQ(rshi_timer_settime_sig(id, 0, 0), 0);
 	CHECK_EQ(rshi_timer_delete_sig(id), 0);
 	CHECK_EQ(rshi_timer_delete_sig(id), EINVAL);
-	CHECK_EQ(rshi_timer_create_sig(CLOCK_MONOTONIC, INT32_MAX, SIGUSR2, &id), EINVAL);
+	CHECK_EQ(rshi_timer_create_sig(CLOCK_MONOTONIC, INT32_MAX, SIGUSR2, 0, &id), EINVAL);
 	stop_spinning(thread);
 }
 

@@ -156,12 +156,17 @@ static int is_due(void *arg)
 		if (rshi_ring_is_due(&pool->rings[i].ring))
 			return 1;
 	}
-	return __atomic_load_n(&pool->extra.n, __ATOMIC_RELAXED) >= RSHI_EXTRA_WORDS / 2;
+	return __atomic_load_n(&pool->extra.n, __ATOMIC_RELAXED) >= RSHI_EXTRA_WORDS / 2 ||
+	       __atomic_load_n(&pool->called, __ATOMIC_RELAXED);
 }
 
 int rshi_pool_wait(struct rshi_pool *pool, uint64_t timeout)
 {
-	return rshi_bell_wait(&pool->bell, is_due, pool, timeout);
+	int err = rshi_bell_wait(&pool->bell, is_due, pool, timeout);
+
+	/* [P4] acquire, pairs with [P3]: what the call is about is looked at after this. */
+	__atomic_exchange_n(&pool->called, 0, __ATOMIC_ACQUIRE);
+	return err;
 }
 
 void rshi_pool_account(struct rshi_pool *pool, struct rshi_pool_account *account)

@@ -47,6 +47,7 @@ struct rshi_pool {
 	size_t bytes;
 
 	struct rshi_bell bell;
+	uint32_t called; /* atomic: somebody wants the reader for a reason of their own */
 
 	/* atomic */
 	_Alignas(RSHI_CACHE_LINE)
@@ -97,8 +98,14 @@ void rshi_pool_lose_sig(struct rshi_pool *pool, enum rshi_lost why);
 int rshi_pool_read(struct rshi_pool *pool,
                    int (*emit)(void *arg, int tid, const uint64_t *records, size_t n), void *arg);
 
-/* Sleep until a ring is half full, something is lost or a thread is gone; as rshi_bell_wait(). */
+/*
+ * Sleep until a ring is half full, something is lost, a thread is gone or somebody calls; as
+ * rshi_bell_wait().
+ */
 int rshi_pool_wait(struct rshi_pool *pool, uint64_t timeout);
+
+/* Wake the reader, or keep it from falling asleep once. */
+void rshi_pool_call_sig(struct rshi_pool *pool);
 
 /* How many samples were taken and what became of them; by the reader. */
 void rshi_pool_account(struct rshi_pool *pool, struct rshi_pool_account *account);

@@ -23,6 +23,13 @@ struct rshi_pool_ring *rshi_pool_claim_sig(struct rshi_pool *pool, int tid)
 	return ring;
 }
 
+void rshi_pool_call_sig(struct rshi_pool *pool)
+{
+	/* [P3] release, pairs with [P4]: what the call is about. */
+	__atomic_store_n(&pool->called, 1, __ATOMIC_RELEASE);
+	rshi_bell_ring_sig(&pool->bell);
+}
+
 void rshi_pool_release_sig(struct rshi_pool_ring *ring)
 {
 	rshi_ring_close_sig(&ring->ring);

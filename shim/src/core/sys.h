@@ -36,10 +36,10 @@ int rshi_gettid_sig(void);
 int rshi_tgkill_sig(int pid, int tid, int signo);
 
 /*
- * A POSIX timer that sends @signo to thread @tid of this process when @clock says so. The kernel's
- * timer id goes to *@id. Timers are not inherited by a forked child.
+ * A POSIX timer that sends @signo with @value to thread @tid of this process when @clock says so.
+ * The kernel's timer id goes to *@id. Timers are not inherited by a forked child.
  */
-int rshi_timer_create_sig(int clock, int tid, int signo, int *id);
+int rshi_timer_create_sig(int clock, int tid, int signo, uintptr_t value, int *id);
 
 /* First expiry after @first nanoseconds (0 disarms), then every @period nanoseconds (0: never). */
 int rshi_timer_settime_sig(int id, uint64_t first, uint64_t period);

@@ -100,11 +100,11 @@ int rshi_tgkill_sig(int pid, int tid, int signo)
 	return error_of(rshi_syscall(__NR_tgkill, pid, tid, signo, 0, 0, 0));
 }
 
-int rshi_timer_create_sig(int clock, int tid, int signo, int *id)
+int rshi_timer_create_sig(int clock, int tid, int signo, uintptr_t value, int *id)
 {
 	struct sigevent event;
 
-	event.sigev_value.sival_ptr = NULL;
+	event.sigev_value.sival_ptr = (void *)value;
 	event.sigev_signo = signo;
 	event.sigev_notify = SIGEV_THREAD_ID;
 	event.sigev_notify_thread_id = tid;

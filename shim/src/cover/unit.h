@@ -17,7 +17,7 @@
 
 #include <raceshim/cover_unit.h>
 
-#include "lock.h"
+#include "core/lock.h"
 #include "sink.h"
 
 struct rshi_unit;

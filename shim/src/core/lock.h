@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RSH_COVER_LOCK_H
-#define RSH_COVER_LOCK_H
+#ifndef RSH_CORE_LOCK_H
+#define RSH_CORE_LOCK_H
 
 /*
  * A lock that no detector sees, held for a sweep at most: never over a callback, a file or an
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/sys.h"
+#include "sys.h"
 
 #define RSHI_WAITERS 0x80000000u
 
@@ -94,4 +94,4 @@ static inline void rshi_unlock(struct rshi_lock *l)
 	rshi_sigmask_sig(old);
 }
 
-#endif /* RSH_COVER_LOCK_H */
+#endif /* RSH_CORE_LOCK_H */
