@@ -15,6 +15,10 @@ LIST = ROOT / "docs/api/next.txt"
 SDK = Path(raceshim.__file__).parent / "_sdk"
 
 
+#: Functions of libc's that the library stands before.
+INTERPOSED = {"pthread_create"}
+
+
 def exported(library: Path, *options: str) -> set[str]:
     """Return the defined global symbols of a library that are visible to its user."""
     printed = subprocess.run(
@@ -38,10 +42,10 @@ def test_list_is_what_the_sources_say() -> None:
 
 def test_shared_library_exports_the_list_and_nothing_else() -> None:
     assert functions()
-    assert exported(SDK / "lib/libraceshim.so", "-D") == functions()
+    assert exported(SDK / "lib/libraceshim.so", "-D") == functions() | INTERPOSED
 
 
 def test_archive_defines_the_list_and_hidden_helpers() -> None:
     defined = exported(SDK / "lib/libraceshim.a", "-g")
     assert functions() <= defined
-    assert {s for s in defined - functions() if not s.startswith("rshi_")} == set()
+    assert {s for s in defined - functions() if not s.startswith("rshi_")} == INTERPOSED

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 LEVELS = ("-O0", "-O2", "-O3")
 SIGNAL_SOURCES = sorted(ROOT.glob("shim/src/**/*_sig.c"))
 
-# What interrupts a program often, on whatever stack it has; the rest runs when it ends.
+# What interrupts a program often, on whatever stack it has; the rest runs when it ends, or, of the
+# profiler, when threads begin and end.
 SAMPLING_SOURCES = [
     p for p in SIGNAL_SOURCES if p.parent.name == "core" and p.stem != "files_linux_sig"
-]
+] + [ROOT / "shim/src/cpuprof/handler_sig.c", ROOT / "shim/src/cpuprof/begin_sig.c"]
 
 # Nothing but the library's own functions for handlers may be called from a handler.
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
@@ -32,10 +33,14 @@ SIGNAL_LIBC = {"unwind_objects_sig": {"_dl_find_object"}}
 # What the rest of the library takes from libc.
 LIBC = {
     "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dl_iterate_phdr",
-    "dladdr", "dlopen", "getauxval", "mmap", "munmap", "pthread_atfork", "secure_getenv",
-    "strerrordesc_np",
+    "dladdr", "dlopen", "dlsym", "getauxval", "getenv", "mmap", "munmap", "pthread_atfork",
+    "pthread_attr_destroy", "pthread_attr_init", "pthread_attr_setdetachstate",
+    "pthread_key_create", "pthread_setspecific", "secure_getenv", "setenv", "strerrordesc_np",
 }  # fmt: skip
 LIBC_IF_THERE = {"_dl_find_object"}
+# The profiler stands before libc, and calls on what stood there: a detector that is in the program.
+INTERPOSED = {"pthread_create"}
+DETECTORS_OWN = {f"__interceptor_{name}" for name in INTERPOSED}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
 
 # Flags of projects that instrument everything they compile, several kinds at once.
@@ -79,8 +84,8 @@ def needs_of_a_handler(object_file: Path) -> set[str]:
 def instrumentation(found: list[Symbol]) -> set[str]:
     """Return what objects need beyond the listed hooks, weakly, and the listed libc functions."""
     own = {s.name for s in found if s.kind in "TDBR" and s.name.startswith(("rsh_", "rshi_"))}
-    allowed = own | LIBC | {"_GLOBAL_OFFSET_TABLE_"}
-    weak = HOOKS | LIBC_IF_THERE
+    allowed = own | LIBC | INTERPOSED | {"_GLOBAL_OFFSET_TABLE_"}
+    weak = HOOKS | LIBC_IF_THERE | DETECTORS_OWN
     return {
         s.name
         for s in found
@@ -117,7 +122,7 @@ def test_code_for_handlers_calls_nothing_else(
     for source in SIGNAL_SOURCES:
         built = compile_for_handler(signal_compile, level, source, tmp_path)
         assert needs_of_a_handler(built) == set(), source.name
-        assert any(s.name.endswith("_sig") and s.kind == "T" for s in symbols(built))
+        assert any(s.name.endswith("_sig") and s.kind in "TDR" for s in symbols(built))
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -267,14 +272,15 @@ def test_only_the_public_functions_are_exported(compiler: str, plain: dict[str, 
         for name in re.findall(r"^RSH_API [^;(]*?\*?(\w+)\(", header.read_text(), re.MULTILINE)
     }
     assert "rsh_copy_out" in public
-    assert exports(archive) == public
+    assert exports(archive) == public | INTERPOSED
     assert all(
-        s.name.startswith(("rsh_", "rshi_")) for s in symbols("--defined-only", "-g", archive)
+        s.name.startswith(("rsh_", "rshi_")) or s.name in INTERPOSED
+        for s in symbols("--defined-only", "-g", archive)
     )
     shared = symbols("-D", "--defined-only", plain[compiler] / "libraceshim.so")
-    assert {s.name for s in shared} == public
+    assert {s.name for s in shared} == public | INTERPOSED
 
 
 def test_every_hook_in_the_archive_is_listed_and_weak(sdk: Path) -> None:
     weak = {s.name for s in symbols(sdk / "lib/libraceshim.a") if s.kind == "w"}
-    assert weak == HOOKS | LIBC_IF_THERE
+    assert weak == HOOKS | LIBC_IF_THERE | DETECTORS_OWN

@@ -37,6 +37,9 @@ const char *rsh_strerror(int err)
 	case RSH_ECOVERLAYOUT:
 		return "coverage counters are not where the compiler's records say: compile and "
 		       "link everything with one clang, and the registration with the same";
+	case RSH_ECPUPROFRATE:
+		return "clock too slow for this rate: ask for fewer samples a second, or for "
+		       "RSH_CPUPROF_AUTO, which takes what there is";
 	case EINVAL:
 		return "invalid argument: see the function's contract in its header for the values "
 		       "it takes";

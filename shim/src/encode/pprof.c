@@ -311,3 +311,8 @@ int rshi_pprof_comment(struct rshi_pprof *p, const char *text)
 	p->comments.used += sizeof(string);
 	return 0;
 }
+
+void rshi_pprof_uncomment(struct rshi_pprof *p)
+{
+	p->comments.used = 0;
+}

@@ -72,8 +72,9 @@ int rshi_pprof_add(struct rshi_pprof *profile, const uintptr_t *pcs, size_t n,
  */
 int rshi_pprof_add_pseudo(struct rshi_pprof *profile, const char *function, const int64_t *values);
 
-/* Add a line of text to the profile. */
+/* Add a line of text to the profile; take all that were added out again. */
 int rshi_pprof_comment(struct rshi_pprof *profile, const char *text);
+void rshi_pprof_uncomment(struct rshi_pprof *profile);
 
 /*
  * Look at what is mapped now, so that samples of code that is unloaded later can be told from

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pthread_create() in front of libc's. */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* RTLD_NEXT */
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+
+#include <raceshim/cpuprof.h>
+
+#include "core/detector.h"
+#include "create.h"
+#include "slots.h"
+
+typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+/*
+ * The detector's, if its runtime is in the same executable or library as this: it is what would have
+ * been called without us. Not one of somebody else's, who may be about to call this.
+ */
+extern create_function rshi_runtime_create __asm__("__interceptor_pthread_create")
+        __attribute__((weak, visibility("hidden")));
+
+static create_function *next; /* atomic; whoever looks it up finds the same */
+
+/* libc keeps the values of so many keys in the thread itself; for more it allocates. */
+#define KEYS_IN_THREAD 32
+
+static pthread_key_t key;
+static int has_key; /* both immutable after the first session has begun */
+
+static void leave(void *slot)
+{
+	(void)slot;
+	rshi_slot_leave_sig();
+}
+
+static void keep(void)
+{
+	if (has_key)
+		(void)pthread_setspecific(key, &key);
+}
+
+void rshi_create_prepare(void)
+{
+	if (has_key)
+		return;
+	has_key = !pthread_key_create(&key, leave) && key < KEYS_IN_THREAD;
+	rshi_thread_set_keep_sig(keep);
+}
+
+static create_function *find_next(void)
+{
+	create_function *found = __atomic_load_n(&next, __ATOMIC_RELAXED);
+
+	if (found)
+		return found;
+	found = rshi_runtime_create;
+	if (!found)
+		*(void **)&found = dlsym(RTLD_NEXT, "pthread_create");
+	__atomic_store_n(&next, found, __ATOMIC_RELAXED);
+	return found;
+}
+
+RSH_API int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+                           void *arg)
+{
+	const struct rshi_caller caller = RSHI_CALLER(pthread_create);
+	create_function *create = find_next();
+	struct rshi_slot *slot;
+	int err;
+
+	if (!create)
+		return ENOSYS;
+	slot = rshi_slot_reserve_sig();
+	/* A jump, so that a detector finds the caller's address and no other. */
+	if (!slot)
+		return create(thread, attr, start, arg);
+	slot->start = start;
+	slot->arg = arg;
+	slot->labels = rshi_labels_sig;
+	rshi_frame_push(&caller);
+	err = create(thread, attr, rshi_thread_begin_sig, slot);
+	rshi_frame_pop();
+	if (err)
+		rshi_slot_cancel_sig(slot);
+	return err;
+}
