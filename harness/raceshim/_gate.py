@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import CLEAN, INCONCLUSIVE, RACES
 from raceshim._policy import Policy
-from raceshim._states import evidence, lacks_threads, own_program
+from raceshim._states import evidence, lacks_ends, lacks_threads, own_program
 from raceshim.evidence._run import describe_status
 from raceshim.suppress._apply import Applied, apply, merge_applied
 
@@ -154,6 +154,9 @@ def _doubts(
         )
     if needs_threads and lacks_threads(run.processes, run.starts):
         yield "NO-EVIDENCE: no process ever created a thread, so there was no race to be seen"
+    known = run.left or any(process.state == "DIED" for process in processes)
+    if needs_threads and not known and lacks_ends(run.processes, run.starts):
+        yield "NO-EVIDENCE: no process left a record of its end: all crashed or were killed"
     for left in run.left:
         yield f"process {left.pid} goes on under the detector: {left.command}"
     if run.canary is not None:

@@ -166,10 +166,10 @@ OPTIONS = {
         Option(
             "evidence",
             str,
-            "exit",
-            "how a clean process proves that the detector ran: exit = a record when it ends, "
-            "also a clean one; start = a line when it starts too, so a process that is "
-            "killed makes the verdict inconclusive",
+            "start",
+            "how a process proves that the detector watched it: start = a line when it starts and "
+            "a record when it ends, so one that crashes or is killed in silence makes the verdict "
+            "inconclusive; exit = the record alone, where tests kill what they have started",
             choices=("exit", "start"),
         ),
         Option(

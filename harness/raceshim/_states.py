@@ -72,6 +72,11 @@ def without_record(processes: Sequence[ProcessLog], starts: int) -> int:
     return max(starts - ended, 0)
 
 
+def lacks_ends(processes: Sequence[ProcessLog], starts: int) -> bool:
+    """Whether ThreadSanitizer has watched programs, and none of them to its end."""
+    return bool(starts) and not any(p.detector == "thread" and p.completed for p in processes)
+
+
 def own_program(command: Sequence[str], detector: str | None) -> ProcessEvidence:
     """Say why nothing ran under a detector, from the file that the command names."""
     wanted = detector or "thread"
@@ -155,7 +160,7 @@ def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[s
     elif not process.parsed.complete:
         reasons.append("its log is cut off or damaged")
     elif process.detector == "thread" and not (process.completed or replaced or reasons):
-        reasons.append("it left no record of its end: it was killed, or closed the log")
+        reasons.append("it left no record of its end: it crashed or was killed, or closed the log")
     return tuple(reasons)
 
 

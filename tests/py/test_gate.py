@@ -83,12 +83,36 @@ def test_race_before_exec_is_not_wiped_out(
 
 @BOTH
 @ALL
-@pytest.mark.parametrize("body", ["underscore_exit", "killed"])
 def test_process_that_ends_without_a_word(
-    raceshim: Raceshim, programs: Programs, body: str, compiler: str, race: bool
+    raceshim: Raceshim, programs: Programs, compiler: str, race: bool
 ) -> None:
-    program = programs(body, race=race, compiler=compiler)
+    program = programs("underscore_exit", race=race, compiler=compiler)
     raceshim("gate", "--", "sh", "-c", f"{program}; true", status=int(race))
+
+
+@ALL
+@pytest.mark.parametrize("body", ["abort", "killed"])
+def test_death_that_nobody_reports_is_not_clean(
+    raceshim: Raceshim, programs: Programs, body: str, compiler: str
+) -> None:
+    """The shell swallows it; the runtimes report neither."""
+    dies, ends = (programs(name, compiler=compiler) for name in (body, "plain"))
+    for line in (f"{dies}; true", f"{dies}; {ends}"):
+        assert "no record of its end" in raceshim("gate", "--", "sh", "-c", line, status=4).stdout
+    raceshim("gate", "--", "sh", "-c", f"{ends}; {ends}", status=0)
+    # Where tests kill what they have started it is counted; but somebody has to come to an end.
+    kills = raceshim("gate", "--evidence=exit", "--", "sh", "-c", f"{dies}; {ends}", status=0)
+    assert "1 without a record of its end" in kills.stdout
+    raceshim("gate", "--evidence=exit", "--", "sh", "-c", f"{dies}; true", status=4)
+
+
+@ALL
+@pytest.mark.parametrize("body", ["abort", "killed"])
+def test_race_before_a_death_that_nobody_reports(
+    raceshim: Raceshim, programs: Programs, body: str, compiler: str
+) -> None:
+    program = programs(body, race=True, compiler=compiler)
+    raceshim("gate", "--", "sh", "-c", f"{program}; true", status=1)
 
 
 @ALL

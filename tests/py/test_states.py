@@ -121,7 +121,7 @@ def test_killed_server_beside_a_client_without_threads(
 ) -> None:
     server, client = (programs(name, compiler=compiler) for name in ("killed", "threadless"))
     line = f"{server}; {client}"
-    result = gated(raceshim, tmp_path, "--", "sh", "-c", line, status=0)
+    result = gated(raceshim, tmp_path, "--evidence=exit", "--", "sh", "-c", line, status=0)
     assert states(result) == ["NO-EVIDENCE"]  # nobody knows of the server's threads
     gated(raceshim, tmp_path, "--", "sh", "-c", f"{client}; {client}", status=4)
 
@@ -134,7 +134,7 @@ def test_start_without_an_end(
     raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
 ) -> None:
     line = f"{programs('killed', compiler=compiler)}; true"
-    result = gated(raceshim, tmp_path, "--evidence", "start", "--", "sh", "-c", line, status=4)
+    result = gated(raceshim, tmp_path, "--", "sh", "-c", line, status=4)
     (process,) = result["processes"]
     assert (process["state"], process["completed"]) == ("DIED", False)
     assert any(f"process {process['pid']}: DIED" in reason for reason in result["reasons"])
@@ -155,7 +155,7 @@ def test_program_that_became_another_has_not_died(
     raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
 ) -> None:
     program = programs("again", compiler=compiler)
-    result = gated(raceshim, tmp_path, "--evidence", "start", "--", program, status=0)
+    result = gated(raceshim, tmp_path, "--", program, status=0)
     assert states(result) == ["NO-EVIDENCE", "PASS"]
 
 

@@ -133,6 +133,19 @@ def test_crash_that_the_shell_swallows(lane: Lane, programs: Programs, compiler:
     lane(*shell(f"{programs('plain', compiler=compiler)} || true")).gate(status=0)
 
 
+@ALL
+def test_crash_that_nobody_reports(lane: Lane, programs: Programs, compiler: str) -> None:
+    lane(*shell(f"{programs('abort', compiler=compiler)} || true"))
+    assert lane.ctest().returncode == PASSED
+    shown = lane.memcheck()
+    assert shown.returncode == PASSED
+    assert "Defects" not in shown.stdout
+    seen = judged(lane.gate(status=4))
+    assert (seen.states, seen.kinds) == ({"DIED": 1}, set())
+    assert "no record of its end" in seen.reasons
+    lane(*shell(f"{programs('plain', compiler=compiler)} || true")).gate(status=0)
+
+
 @pytest.mark.parametrize("compiler", ["clang-19", "clang-14"])  # gcc's does not mind
 def test_detector_that_breaks_down(lane: Lane, programs: Programs, compiler: str) -> None:
     program = programs("check_failed", compiler=compiler)
