@@ -6,6 +6,7 @@
  *   plugin PATH OTHER   load a library, profile it, unload it; then another one
  *   lose PATH           load a library and remove its file
  *   swap PATH OTHER     load a library and put another one to its place
+ *   stubs ADDRESS ...   the stubs at these addresses, which nobody moves; the last argument
  *   vanish              remove the program's own file
  *
  * On stdout: what cannot be known before.
@@ -176,6 +177,9 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "swap")) {
 			add_place("swapped plugin", load(argv[i + 1], &library));
 			CHECK_EQ(rename(argv[i + 2], argv[i + 1]), 0);
+		} else if (!strcmp(argv[i], "stubs")) {
+			while (++i < argc)
+				add_place(argv[i], strtoul(argv[i], NULL, 16));
 		} else if (!strcmp(argv[i], "vanish")) {
 			CHECK_EQ(unlink(argv[0]), 0);
 		}

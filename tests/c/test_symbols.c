@@ -119,13 +119,16 @@ static void check_result(int err)
 
 static void test_the_file_as_it_is(void)
 {
-	int seen = 0;
+	int seen = 0, stubs = 0;
 
 	memcpy(bad, good, size);
 	CHECK_EQ(search(size), 0);
 	for (int i = 0; i < PLACES; i++)
 		seen += strcmp(names[i], "reload_call") == 0;
+	for (int i = 0; i < PLACES; i++)
+		stubs += strcmp(names[i], "__cxa_finalize@plt") == 0;
 	CHECK(seen > 0);
+	CHECK(stubs > 0);
 	CHECK(named > (size_t)seen);
 	CHECK(named < PLACES);
 }

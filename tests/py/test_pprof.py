@@ -148,6 +148,30 @@ def test_names_come_from_symbol_tables(build: Build, sdk: Path, tmp_path: Path) 
     assert first.module.build_id == "".join(re.findall(r"Build ID: (\w+)", notes))
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        Build("gcc-12", ("-no-pie", "-Wl,-z,lazy")),
+        Build("gcc-12", ("-no-pie", "-Wl,-z,now")),
+        Build("clang-19", ("-no-pie", "-s")),
+        Build("clang-14", ("-no-pie", "-fcf-protection=full", "-Wl,-z,ibtplt")),
+    ],
+    ids=str,
+)
+def test_stubs_have_the_names_of_what_they_call(build: Build, sdk: Path, tmp_path: Path) -> None:
+    program = compile_names(build, sdk, tmp_path / "names")
+    sections = ("-j", ".plt", "-j", ".plt.got", "-j", ".plt.sec")
+    listing = run("objdump", "-d", "--no-show-raw-insn", *sections, program)
+    stubs = dict(re.findall(r"^0*(\w+) <(\w+@plt)>:", listing, re.MULTILINE))
+    assert {"dlopen@plt", "fopen@plt"} <= set(stubs.values())
+    profile = tmp_path / "profile.pb.gz"
+    run(program, profile, "stubs", *stubs)
+    found = named(profile)
+    assert {address: found[address] for address in stubs} == {
+        address: [name] for address, name in stubs.items()
+    }
+
+
 def test_what_was_unloaded_keeps_its_name(sdk: Path, plugins: list[Path], tmp_path: Path) -> None:
     program = compile_names(BUILDS[0], sdk, tmp_path / "names")
     profile = tmp_path / "profile.pb.gz"

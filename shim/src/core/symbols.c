@@ -15,6 +15,7 @@
 #define DEBUG_FOLDER "/usr/lib/debug/.build-id/"
 #define EXE          "/proc/self/exe"
 #define REMOVED      " (deleted)"
+#define STUB         "@plt"
 #define LENGTH(text) (sizeof(text) - 1)
 
 struct search {
@@ -178,10 +179,26 @@ static size_t unversioned(const char *name, size_t n)
 	return n;
 }
 
+/* The name of a place, to s->table.name[0]. */
+static int read_name(struct search *s, const struct rshi_symbol *symbol, size_t *length)
+{
+	char *name = s->table.name[0];
+	int err = rshi_table_name(&s->elf, symbol->name, symbol->limit, name, length);
+
+	if (err)
+		return err;
+	*length = unversioned(name, *length);
+	if (symbol->is_stub && *length <= RSHI_SYMBOL_NAME_MAX - LENGTH(STUB)) {
+		rsh_memcpy_sig(name + *length, STUB, LENGTH(STUB));
+		*length += LENGTH(STUB);
+	}
+	return 0;
+}
+
 typedef int found_function(void *arg, const struct rshi_symbol *symbol, const char *name,
                            size_t length);
 
-/* Tell of those that have got a name from this file, and forget it. */
+/* Tell of those that have got a name from this file. */
 static int tell(struct search *s, found_function *found, void *arg)
 {
 	const struct rshi_symbol *last = NULL;
@@ -193,14 +210,12 @@ static int tell(struct search *s, found_function *found, void *arg)
 
 		if (!symbol->rank)
 			continue;
-		if (!last || last->name != symbol->name) {
-			last = NULL;
-			if (rshi_table_name(&s->elf, symbol->name, symbol->limit, s->table.name[0],
-			                    &length))
+		if (!last || last->name != symbol->name || last->is_stub != symbol->is_stub) {
+			last = read_name(s, symbol, &length) ? NULL : symbol;
+			if (!last)
 				continue;
-			last = symbol;
 		}
-		err = found(arg, symbol, s->table.name[0], unversioned(s->table.name[0], length));
+		err = found(arg, symbol, s->table.name[0], length);
 	}
 	return err;
 }
@@ -216,6 +231,8 @@ static int find(struct search *s, const struct rshi_object *object, size_t lengt
 	err = find_addresses(&s->elf, s->table.symbols, s->table.n);
 	if (!err)
 		err = rshi_table_search(&s->table);
+	if (!err)
+		err = rshi_table_search_stubs(&s->table);
 	if (!err)
 		err = tell(s, found, arg);
 	close_file(&s->elf);

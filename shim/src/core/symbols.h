@@ -21,6 +21,7 @@ struct rshi_symbol {
 	uint32_t user;   /* the caller's */
 
 	uint32_t rank;    /* of the function found so far: 0 is none */
+	uint32_t is_stub; /* it is only called from there: "name@plt" */
 	uint32_t outside; /* it is in no segment of code */
 	uint64_t at;      /* the address that the file was linked for; ascending */
 	uint64_t start;

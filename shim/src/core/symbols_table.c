@@ -12,7 +12,6 @@
 
 #define SECTIONS_MAX 65536
 #define SYMBOLS_MAX  (UINT64_C(1) << 28)
-#define WORK_MAX     (UINT64_C(1) << 24)
 #define NAMES_WORK   64 /* steps that reading two names is worth */
 #define NAMES_STEP   256
 
@@ -22,15 +21,15 @@ enum {
 	RANK_FUNCTION,
 };
 
-static int section(const struct rshi_elf *elf, uint64_t i, Elf64_Shdr *header)
+int rshi_table_section(const struct rshi_elf *elf, uint64_t i, Elf64_Shdr *header)
 {
 	uint64_t at = elf->header.e_shoff + i * sizeof(*header);
 
 	return at < elf->header.e_shoff ? ENOEXEC : rshi_elf_read(elf, at, header, sizeof(*header));
 }
 
-/* How many sections there are; more than fit into the file's header, the first section says. */
-static int count_sections(const struct rshi_elf *elf, uint64_t *n)
+/* More than fit into the file's header, the first section says. */
+int rshi_table_count(const struct rshi_elf *elf, uint64_t *n)
 {
 	Elf64_Shdr first;
 	int err;
@@ -43,12 +42,24 @@ static int count_sections(const struct rshi_elf *elf, uint64_t *n)
 	if (elf->header.e_shentsize != sizeof(first))
 		return ENOEXEC;
 	if (!*n) {
-		err = section(elf, 0, &first);
+		err = rshi_table_section(elf, 0, &first);
 		if (err)
 			return err;
 		*n = first.sh_size;
 	}
 	return *n > SECTIONS_MAX ? ENOEXEC : 0;
+}
+
+int rshi_table_names(const struct rshi_elf *elf, const Elf64_Shdr *symbols, Elf64_Shdr *names)
+{
+	int err = rshi_table_section(elf, symbols->sh_link, names);
+
+	if (err)
+		return err;
+	return names->sh_type != SHT_STRTAB || names->sh_offset > elf->size ||
+	                       names->sh_size > elf->size - names->sh_offset
+	               ? ENOEXEC
+	               : 0;
 }
 
 int rshi_table_name(const struct rshi_elf *elf, uint64_t at, uint64_t limit, char *name,
@@ -173,7 +184,7 @@ static int look_at(struct rshi_table *table, const Elf64_Sym *entry, const Elf64
 		symbols[i].near_sized |= entry->st_size != 0;
 	}
 	for (; i < table->n && symbols[i].at - start < entry->st_size; i++) {
-		if (++table->work > WORK_MAX)
+		if (++table->work > RSHI_WORK_MAX)
 			return ENOEXEC;
 		if (!symbols[i].outside)
 			suggest(table, &symbols[i], start, rank, name, limit);
@@ -189,12 +200,9 @@ static int read_table(struct rshi_table *table, const Elf64_Shdr *header)
 
 	if (header->sh_entsize != sizeof(Elf64_Sym) || left > SYMBOLS_MAX)
 		return ENOEXEC;
-	err = section(table->elf, header->sh_link, &names);
+	err = rshi_table_names(table->elf, header, &names);
 	if (err)
 		return err;
-	if (names.sh_type != SHT_STRTAB || names.sh_offset > table->elf->size ||
-	    names.sh_size > table->elf->size - names.sh_offset)
-		return ENOEXEC;
 	while (left) {
 		size_t part = RSHI_TABLE_BUFFER / sizeof(Elf64_Sym);
 
@@ -233,7 +241,7 @@ static int use_near(struct rshi_table *table)
 		last = symbol;
 		if (symbol->rank || symbol->outside || !symbol->near_section || symbol->near_sized)
 			continue;
-		err = section(table->elf, symbol->near_section, &header);
+		err = rshi_table_section(table->elf, symbol->near_section, &header);
 		if (err)
 			return err;
 		if (symbol->at < header.sh_addr || symbol->at - header.sh_addr >= header.sh_size)
@@ -249,11 +257,12 @@ static int use_near(struct rshi_table *table)
 int rshi_table_search(struct rshi_table *table)
 {
 	uint64_t n;
-	int err = count_sections(table->elf, &n);
+	int err = rshi_table_count(table->elf, &n);
 
 	table->work = 0;
 	for (size_t i = 0; i < table->n; i++) {
 		table->symbols[i].rank = 0;
+		table->symbols[i].is_stub = 0;
 		table->symbols[i].near = 0;
 		table->symbols[i].near_section = 0;
 		table->symbols[i].near_sized = 0;
@@ -262,7 +271,7 @@ int rshi_table_search(struct rshi_table *table)
 	for (uint64_t i = 0; i < n && !err; i++) {
 		Elf64_Shdr header;
 
-		err = section(table->elf, i, &header);
+		err = rshi_table_section(table->elf, i, &header);
 		if (err || (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM))
 			continue;
 		err = read_table(table, &header);

@@ -7,6 +7,7 @@
 #include "symbols.h"
 
 #define RSHI_TABLE_BUFFER 65536
+#define RSHI_WORK_MAX     (UINT64_C(1) << 24)
 
 struct rshi_table {
 	const struct rshi_elf *elf;
@@ -19,11 +20,21 @@ struct rshi_table {
 	_Alignas(8) unsigned char buffer[RSHI_TABLE_BUFFER];
 };
 
+/* How many sections there are, and the header of one. ENOEXEC, EIO, ... */
+int rshi_table_count(const struct rshi_elf *elf, uint64_t *n);
+int rshi_table_section(const struct rshi_elf *elf, uint64_t i, Elf64_Shdr *header);
+
+/* The section with the names of a section of symbols; it is all in the file. */
+int rshi_table_names(const struct rshi_elf *elf, const Elf64_Shdr *symbols, Elf64_Shdr *names);
+
 /*
  * Look through all tables of table->elf and keep for each place the function that suits best.
  * Returns 0 or ENOEXEC, EIO, ...
  */
 int rshi_table_search(struct rshi_table *table);
+
+/* Name the places that are in no function but in a stub for one of another object. */
+int rshi_table_search_stubs(struct rshi_table *table);
 
 /* The name at an offset of the file, to @name; how long it is to *@length. */
 int rshi_table_name(const struct rshi_elf *elf, uint64_t at, uint64_t limit, char *name,
