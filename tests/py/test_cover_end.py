@@ -275,6 +275,24 @@ def test_bad_directory(ending: Path, name: str, reason: str, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_environment_is_read_once(compiler: str, covered: Covered, tmp_path: Path) -> None:
+    source = (
+        "#include <stdlib.h>\nint main(int argc, char **argv)\n"
+        '{ return setenv("RACESHIM_COVERDIR", argv[argc - 1], 1); }\n'
+    )
+    program = covered.program("setter", source, Way(compiler))
+    for folder in ("first", "later"):
+        (tmp_path / folder).mkdir()
+    done = start(program, tmp_path / "later", folder=tmp_path / "first")
+    assert (done.returncode, done.stderr) == (0, ""), said(done)
+    assert len(cover_decoder.read(tmp_path / "first").files) == 1
+    # One that is set too late is none.
+    done = start(program, tmp_path / "later")
+    assert done.stderr.count("RACESHIM_COVERDIR is not set") == 1
+    assert list((tmp_path / "later").iterdir()) == []
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_no_directory(ending: Path, value: str | None, tmp_path: Path) -> None:
     more = {} if value is None else {"RACESHIM_COVERDIR": value}

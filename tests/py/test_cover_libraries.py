@@ -147,3 +147,38 @@ def test_linked_library_and_program_share_one_file(
     seen = cover_decoder.read(tmp_path)
     assert turns(seen, seen.only, library) == 1
     assert seen.of(seen.only, "main") == (1,)
+
+
+ROUNDS = 30
+
+
+def test_everything_at_once(covered: Covered, way: Way, a: Path, tmp_path: Path) -> None:
+    """What was taken and what is left at the end is all that was counted, libraries included."""
+    program = covered.program("everything", ROOT / "testdata/cover/everything.c", way, "-ldl")
+    out, ends = tmp_path / "out", tmp_path / "ends"
+    out.mkdir()
+    ends.mkdir()
+    done = start(program, str(ROUNDS), out, a, folder=ends)
+    assert (done.returncode, done.stderr) == (0, ""), said(done)
+    metas = cover_decoder.read(ends).metas
+    by_path = {meta.path: meta for meta in metas.values()}
+    ours, theirs = by_path[str(program)], by_path[str(a)]
+    functions = [(ours, "unit_of_work"), (theirs, "lib_turn")]
+
+    deltas = [path.read_bytes() for path in out.glob("delta.*")]
+    assert len(deltas) == 2 * ROUNDS
+    assert len(list(out.glob("covcounters.*"))) == ROUNDS
+    last = [
+        path.read_bytes()
+        for path in ends.glob("covcounters.*")
+        if cover_decoder.counters(path.read_bytes(), metas)[0].records.get(ours.index("main"))
+    ]
+    assert len(last) == 1
+    assert len(list(ends.glob("covcounters.*"))) == 1 + ROUNDS
+    sums = [0, 0]
+    for data in deltas + last:
+        for unit in cover_decoder.counters(data, metas):
+            for i, (meta, name) in enumerate(functions):
+                if unit.hash == meta.hash:
+                    sums[i] += unit.records.get(meta.index(name), (0,))[0]
+    assert sums == [int(word) for word in done.stdout.split()]

@@ -19,7 +19,7 @@ struct part {
 	void *copy;
 };
 
-/* The counts of all units, read in one sweep, and a buffer for what is made of them. */
+/* The counts of all units, read in one sweep, and a buffer for the files that are made of them. */
 struct snapshot {
 	void *memory;
 	size_t size;
@@ -42,7 +42,7 @@ static int first_error(void)
 
 /*
  * The memory of the last snapshot is kept for the next: its pages cost more than what is read into
- * them. Whoever takes it has it alone.
+ * them. Whoever takes it has it alone, but no detector knows: only the library looks at it.
  */
 struct spare {
 	size_t size;
@@ -150,13 +150,13 @@ static void drop(struct snapshot *s)
 	give_memory(s->memory, s->size);
 }
 
-static int encode(const struct snapshot *s, int (*flush)(void *arg, const void *bytes, size_t n),
-                  void *arg)
+static int encode(const struct snapshot *s, unsigned char *buffer,
+                  int (*flush)(void *arg, const void *bytes, size_t n), void *arg)
 {
 	uint64_t pid = (uint64_t)rshi_getpid_sig();
 	struct rshi_sink sink;
 
-	rshi_sink_init(&sink, s->buffer, BUFFER_SIZE, flush, arg);
+	rshi_sink_init(&sink, buffer, BUFFER_SIZE, flush, arg);
 	for (size_t i = 0; i < s->n && !sink.err; i++)
 		rshi_put_counters(&sink, s->parts[i].unit, s->parts[i].unit->ops, s->parts[i].copy,
 		                  pid, s->time);
@@ -175,20 +175,29 @@ static void put_back(const struct snapshot *s)
 	rshi_unlock(&rshi_cover_sig.lock);
 }
 
+/*
+ * Where the caller's writer looks, a detector looks too. So it gets memory that this call has made,
+ * and not what another thread has used before: in between is no edge, and none is promised.
+ */
 static int write_counters(const struct rsh_writer *w, int clear)
 {
 	struct snapshot s;
+	unsigned char *buffer;
 	int err;
 
 	if (!w || !w->write)
 		return RSH_ENOWRITER;
+	buffer = rshi_cover_map(BUFFER_SIZE);
+	if (!buffer)
+		return ENOMEM;
 	err = take(&s, clear);
-	if (err)
-		return err;
-	err = encode(&s, w->write, w->arg);
-	if (err && clear)
-		put_back(&s);
-	drop(&s);
+	if (!err) {
+		err = encode(&s, buffer, w->write, w->arg);
+		if (err && clear)
+			put_back(&s);
+		drop(&s);
+	}
+	rshi_cover_unmap(buffer, BUFFER_SIZE);
 	return err;
 }
 
@@ -243,7 +252,7 @@ static int store_counters(const struct snapshot *s, int dir)
 	err = rshi_store_begin_sig(&store, dir, pid, s->time);
 	if (err)
 		return err;
-	return rshi_store_end_sig(&store, encode(s, rshi_store_write_sig, &store), 1);
+	return rshi_store_end_sig(&store, encode(s, s->buffer, rshi_store_write_sig, &store), 1);
 }
 
 __attribute__((noinline)) int rsh_cover_write_counters_dir(const char *dir)
@@ -296,12 +305,36 @@ static int for_each_meta(int (*use)(void *arg, const struct rshi_unit *u, const 
 	return err;
 }
 
+struct hands {
+	const struct rsh_writer *w;
+	unsigned char *buffer;
+};
+
+/* Through memory of this call's: the meta unit of an unloaded unit is another thread's. */
 static int hand_over(void *arg, const struct rshi_unit *u, const void *bytes, size_t n)
 {
-	const struct rsh_writer *w = arg;
+	const struct hands *h = arg;
+	struct rshi_sink sink;
 
 	(void)u;
-	return w->write(w->arg, bytes, n);
+	rshi_sink_init(&sink, h->buffer, BUFFER_SIZE, h->w->write, h->w->arg);
+	rshi_put_bytes(&sink, bytes, n);
+	return rshi_sink_flush(&sink);
+}
+
+static int write_meta(const struct rsh_writer *w)
+{
+	struct hands h = {w, NULL};
+	int err;
+
+	if (!w || !w->write)
+		return RSH_ENOWRITER;
+	h.buffer = rshi_cover_map(BUFFER_SIZE);
+	if (!h.buffer)
+		return ENOMEM;
+	err = for_each_meta(hand_over, &h);
+	rshi_cover_unmap(h.buffer, BUFFER_SIZE);
+	return err;
 }
 
 static int store_meta(void *arg, const struct rshi_unit *u, const void *bytes, size_t n)
@@ -312,13 +345,12 @@ static int store_meta(void *arg, const struct rshi_unit *u, const void *bytes, s
 __attribute__((noinline)) int rsh_cover_write_meta(const struct rsh_writer *w)
 {
 	const struct rshi_caller caller = RSHI_CALLER(rsh_cover_write_meta);
-	int err = RSH_ENOWRITER;
+	int err;
 
 	rshi_frame_push(&caller);
 	if (w)
 		rshi_will_read(&caller, w, sizeof(*w));
-	if (w && w->write)
-		err = for_each_meta(hand_over, (void *)w);
+	err = write_meta(w);
 	rshi_frame_pop();
 	return err;
 }
