@@ -7,6 +7,7 @@
  *   lose PATH           load a library and remove its file
  *   swap PATH OTHER     load a library and put another one to its place
  *   stubs ADDRESS ...   the stubs at these addresses, which nobody moves; the last argument
+ *   orphan              do it all when the process's first thread has ended; the first argument
  *   vanish              remove the program's own file
  *
  * On stdout: what cannot be known before.
@@ -14,6 +15,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -157,7 +160,7 @@ static int write_file(void *arg, const void *buf, size_t n)
 	return fwrite(buf, 1, n, arg) == n ? 0 : EIO;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct rshi_pprof_options options = {.types = types, .n_types = 1};
 	struct rsh_writer writer;
@@ -192,4 +195,42 @@ int main(int argc, char **argv)
 	CHECK_EQ(fclose(file), 0);
 	rshi_pprof_destroy(profile);
 	return 0;
+}
+
+struct arguments {
+	int argc;
+	char **argv;
+};
+
+/* Wait until the first thread is gone, and its memory with it. */
+static void *run_orphaned(void *arg)
+{
+	const struct arguments *arguments = arg;
+	char line[1024], *name_end = NULL;
+
+	while (!name_end || name_end[2] != 'Z') {
+		FILE *stat = fopen("/proc/self/stat", "r");
+
+		CHECK(stat);
+		CHECK(fgets(line, sizeof(line), stat));
+		fclose(stat);
+		name_end = strrchr(line, ')');
+		CHECK(name_end);
+		sched_yield();
+	}
+	CHECK(access("/proc/self/exe", F_OK));
+	exit(run(arguments->argc, arguments->argv));
+}
+
+int main(int argc, char **argv)
+{
+	static struct arguments arguments;
+	pthread_t thread;
+
+	if (argc < 3 || strcmp(argv[2], "orphan"))
+		return run(argc, argv);
+	arguments.argc = argc;
+	arguments.argv = argv;
+	CHECK_EQ(pthread_create(&thread, NULL, run_orphaned, &arguments), 0);
+	pthread_exit(NULL);
 }

@@ -206,6 +206,17 @@ def test_files_that_are_not_what_was_loaded_give_no_names(
     }
 
 
+def test_the_first_thread_may_have_ended(sdk: Path, tmp_path: Path) -> None:
+    program = compile_names(BUILDS[0], sdk, tmp_path / "names")
+    profile = tmp_path / "profile.pb.gz"
+    run(program, profile, "orphan")
+    assert misnamed(named(profile)) == set()
+    # The program's file can be found, too.
+    profile.unlink()
+    run(program, profile, "orphan", "vanish")
+    assert misnamed(named(profile)) == set()
+
+
 def test_a_program_that_is_gone_still_has_names(sdk: Path, tmp_path: Path) -> None:
     program = compile_names(BUILDS[0], sdk, tmp_path / "names")
     profile = tmp_path / "profile.pb.gz"

@@ -280,7 +280,8 @@ int rshi_mappings_look(struct rshi_mappings *m, unsigned int spare)
 
 	if (m->looked && now > m->looked && now - m->looked < spare * m->took)
 		return EAGAIN;
-	err = rshi_open_sig(RSHI_CWD, "/proc/self/maps", &fd);
+	/* Not /proc/self, where there is nothing when the process's first thread has ended. */
+	err = rshi_open_sig(RSHI_CWD, "/proc/thread-self/maps", &fd);
 	if (err)
 		return err;
 	err = read_list(m, fd);

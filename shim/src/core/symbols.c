@@ -13,7 +13,7 @@
 #define PATH_SIZE    4096
 #define EXECUTABLES  16 /* segments of code in a file */
 #define DEBUG_FOLDER "/usr/lib/debug/.build-id/"
-#define EXE          "/proc/self/exe"
+#define EXE          "/proc/thread-self/exe"
 #define REMOVED      " (deleted)"
 #define STUB         "@plt"
 #define LENGTH(text) (sizeof(text) - 1)

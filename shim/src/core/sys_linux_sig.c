@@ -190,7 +190,8 @@ int rshi_fetch_sig(void *to, const void *from, size_t n)
 	here.iov_len = n;
 	there.iov_base = (void *)(uintptr_t)from;
 	there.iov_len = n;
-	copied = rshi_syscall(__NR_process_vm_readv, rshi_getpid_sig(), (long)&here, 1,
+	/* By the thread's id: the process has no memory by its own when its first thread has ended. */
+	copied = rshi_syscall(__NR_process_vm_readv, rshi_gettid_sig(), (long)&here, 1,
 	                      (long)&there, 1, 0);
 	return copied == (long)n ? 0 : EFAULT;
 }
