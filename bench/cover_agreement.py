@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import cover_overhead
+from sqlite_source import ROOT, fetch, run
 
 ROWS = 2000
 #: By the level of optimisation the share of lines in percent.
@@ -35,8 +36,8 @@ def lines(folder: Path, sqlite: Path, compiler: str, level: str, *mode: str) -> 
     program = folder / "-".join((compiler, level.strip("-"), mode[0][8:], str(len(mode))))
     raceshim = [sys.executable, "-m", "raceshim"]
     options = [f"--compiler={compiler}", "--detector=none", *mode, level, "-g", "-pthread"]
-    sources = [sqlite / "sqlite3.c", cover_overhead.ROOT / "bench/cover_workload.c"]
-    cover_overhead.run(
+    sources = [sqlite / "sqlite3.c", ROOT / "bench/cover_workload.c"]
+    run(
         *raceshim,
         "cc",
         *options,
@@ -66,11 +67,11 @@ def main() -> int:
     """Compare, and print a line for each level and mode."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compiler", default="clang-19")
-    parser.add_argument("--folder", type=Path, default=cover_overhead.ROOT / "build/bench-cover")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench-cover")
     parser.add_argument("--sqlite", type=Path, help="a folder with sqlite3.c and sqlite3.h")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    sqlite = options.sqlite or cover_overhead.fetch(options.folder)
+    sqlite = options.sqlite or fetch(options.folder)
     missed = 0
     for level, bar in BARS.items():
         exact = lines(options.folder, sqlite, options.compiler, level, "--cover=atomic")

@@ -27,6 +27,64 @@ if TYPE_CHECKING:
 SOURCE = ROOT / "tests/cover/edges_flow.c"
 EVERY = ("-mllvm", "-sanitizer-coverage-prune-blocks=false")
 TABLE = "__sancov_cfs"
+CRASHING = """\
+#include <stdio.h>
+#include <stdlib.h>
+#define NOINLINE __attribute__((noinline))
+static volatile int sink;
+NOINLINE static int setup(int n) { return n < 0; }
+NOINLINE static void crash(int n)
+{
+	sink += n;
+	if (n > 5)
+		abort();
+	sink -= n;
+}
+NOINLINE static void handle(int n)
+{
+	if (setup(n))
+		return;
+	for (int i = 0; i < 3; i++)
+		sink += i;
+	if (n % 2) {
+		sink++;
+		crash(n);
+		if (sink > 100)
+			sink = 0;
+		else
+			sink++;
+	}
+	sink++;
+}
+NOINLINE static void serve(int n)
+{
+	if (setup(n))
+		exit(3);
+	if (setup(n + 1)) {
+		sink++;
+		exit(4);
+	}
+	for (int i = 0;; i++) {
+		if (setup(i))
+			break;
+		handle(i);
+		if (sink > 1000)
+			return;
+	}
+	sink = 7;
+}
+int main(int argc, char **argv)
+{
+	int n = argc > 1 ? atoi(argv[1]) : 0;
+
+	serve(n);
+	if (sink)
+		puts("sink");
+	else
+		puts("no sink");
+	return 0;
+}
+"""
 
 
 def line(text: str) -> int:
@@ -161,6 +219,26 @@ def test_objects_of_other_compilers_have_counters_in_all_blocks(
     assert found == usual
     (never,) = (part for part in text.split("end_of_record\n") if "/old.c\n" in part)
     assert len(re.findall(r"^DA:\d+,0$", never, re.MULTILINE)) == 5
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O1"])
+def test_crash_shows_how_far_it_came(raceshim: Raceshim, tmp_path: Path, level: str) -> None:
+    """Calls that have not come back: of main, of the loop, and the one that crashes."""
+    (tmp_path / "p.c").write_text(CRASHING)
+    found = []
+    for name, flags in (("some", ()), ("every", EVERY)):
+        folder = tmp_path / name
+        (folder / "cov").mkdir(parents=True)
+        words = ["cc", "--detector", "none", "--compiler", "clang-19", "--cover=edge-counts", "-g"]
+        raceshim(*words, level, tmp_path / "p.c", *flags, "-o", folder / "prog")
+        environ = raceshim.environ | {"RACESHIM_COVERDIR": str(folder / "cov")}
+        done = subprocess.run([folder / "prog", "7"], env=environ, check=False)
+        assert done.returncode == -6
+        counts = lines(raceshim, folder / "cov")
+        found.append({number: bool(count) for number, count in counts.items()})
+    common = found[0].keys() & found[1].keys()
+    assert {n: found[0][n] for n in common} == {n: found[1][n] for n in common}
+    assert {True, False} == set(found[0].values())
 
 
 def test_difference_is_of_blocks(raceshim: Raceshim, tmp_path: Path) -> None:

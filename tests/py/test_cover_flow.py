@@ -180,6 +180,25 @@ def test_what_calls_nothing_goes_on() -> None:
     assert _flow.infer(blocks, counted).of[0x1030] == 0
 
 
+def test_what_was_executed_was_reached() -> None:
+    # the call in the loop has not come back: nothing says how often the loop was entered, but that
+    blocks = [
+        a_call(0x1010, 0x1020),
+        Block(0x1010, (), calls=True),
+        Block(0x1020, (0x1030,), calls=True),
+        Block(0x1030, (0x1040, 0x1050), calls=True),
+        Block(0x1040, (0x1030,), calls=True),
+        Block(0x1050, (), calls=False),
+    ]
+    assert cover_flows.pruned(blocks) == {0x1020, 0x1030}
+    counted = {0x1000: 2, 0x1010: 0, 0x1040: 70, 0x1050: 0}
+    found = _flow.infer(blocks, counted)
+    assert found.of[0x1020] == 2
+    assert found.of[0x1030] >= 70
+    never = _flow.infer(blocks, counted | {0x1040: 0})
+    assert (never.of[0x1020], never.of[0x1030]) == (0, 0)
+
+
 def meta_of(identity: Edges, engine: int = EDGE_COUNTS) -> _units.Meta:
     mode = _units.Mode.ATOMIC if engine == EDGE_COUNTS else _units.Mode.SET
     return _units.make_meta(engine, mode, "/opt/prog", "", COMPILER, identity)

@@ -9,8 +9,8 @@ what is not, for one edge between two blocks after the other, until nothing is l
 A call may not come back (`exit`, `longjmp`, an exception, a thread that still runs), or come back
 twice (`setjmp`). Then the block of the call has begun and not gone on, and which of two blocks
 around it that have no counters it was, no counter says. So what needs no such assumption is
-concluded first; then that calls come back; and differences, which threads that count meanwhile make
-wrong, come last.
+concluded first, sums before differences, which threads that count meanwhile make wrong; then that
+calls come back. Last, what was executed was reached: through blocks that were executed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from raceshim.cover._graph import Block
 
 #: What a conclusion rests on, best first.
-_CERTAIN, _CAME_BACK, _WILL_COME_BACK, _DIFFERENCE, _DIFFERENCE_IF_BACK = range(5)
+_CERTAIN, _DIFFERENCE, _CAME_BACK, _WILL_COME_BACK, _DIFFERENCE_IF_BACK = range(5)
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ def infer(blocks: Sequence[Block], counted: Mapping[int, int]) -> Counts:
     """Return how often each block of a function was executed; `counted` has all counters."""
     flow = _Flow(blocks, counted)
     flow.conclude()
+    flow.reach()
     return flow.counts()
 
 
@@ -54,6 +55,7 @@ class _Node:
     address: int
     calls: bool
     count: int | None = None
+    measured: bool = False
     #: Numbers of edges, and how many of them are not known yet.
     ins: list[int] = field(default_factory=list)
     outs: list[int] = field(default_factory=list)
@@ -85,7 +87,8 @@ class _Flow:
         numbers = {place: n for n, place in enumerate(stand)}
         for place in numbers:
             block = blocks[place]
-            self._nodes.append(_Node(block.address, block.calls, counted.get(block.address)))
+            count = counted.get(block.address)
+            self._nodes.append(_Node(block.address, block.calls, count, count is not None))
         edges: dict[tuple[int, int], None] = {}
         for index, block in enumerate(blocks):
             begin = numbers[places.of(index)]
@@ -132,6 +135,39 @@ class _Flow:
                 if possible == rank:
                     rule(self, number)
                     break
+
+    def reach(self) -> None:
+        """Count what everything that leads to an executed block goes through.
+
+        It has no counter, and behind it a call has not come back: so it seems not to have gone on.
+        """
+        executed = {n for n, node in enumerate(self._nodes) if node.count}
+        if 0 not in executed or executed <= self._reached(executed):
+            return
+        can_be = {n for n, node in enumerate(self._nodes) if node.count or not node.measured}
+        possible = self._reached(can_be)
+        for number in sorted(can_be - executed):
+            if executed & possible - self._reached(can_be - {number}):
+                node = self._nodes[number]
+                before = {self._edges[edge][0] for edge in node.ins}
+                rest = 1
+                if len(before) == 1:
+                    (leads,) = (self._nodes[n] for n in before)
+                    rest = (leads.count or 0) - self._sum(leads.outs)
+                node.count = max(1, rest)
+                for edge in node.ins if len(before) == 1 else ():
+                    self._taken[edge] = node.count
+
+    def _reached(self, through: set[int]) -> set[int]:
+        """Return what is reached from the first block through these alone."""
+        found: set[int] = set()
+        todo = [0]
+        while todo:
+            number = todo.pop()
+            if number not in found and number in through:
+                found.add(number)
+                todo += [self._edges[edge][1] for edge in self._nodes[number].outs]
+        return found
 
     def counts(self) -> Counts:
         """Return what is known; of a block that is not, what is known to go through it."""
