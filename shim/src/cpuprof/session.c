@@ -108,6 +108,7 @@ static int turn_on(void)
 		return err;
 	}
 	rshi_output.start = rshi_now_sig();
+	s->pid = rshi_getpid_sig();
 	s->session = s->session == UINT32_MAX ? 1 : s->session + 1;
 	__atomic_store_n(&s->on, s->session, __ATOMIC_RELAXED);
 	/* Without /proc it is this thread, and those that it makes. */

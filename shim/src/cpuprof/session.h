@@ -76,6 +76,7 @@ struct rshi_cpuprof {
 	uint64_t period;                           /* nanoseconds */
 	uint32_t fds_max;                          /* descriptors that clocks may use */
 	uint32_t session;                          /* number of the last session */
+	int pid;                                   /* of the process that it is of */
 	struct rshi_sigaction before;              /* what SIGPROF did before */
 
 	/* immutable after the first start */

@@ -117,6 +117,12 @@ struct rshi_slot *rshi_slot_reserve_sig(void)
 
 	if (!__atomic_load_n(&s->on, __ATOMIC_RELAXED))
 		return NULL;
+	/*
+	 * In a forked child a detector may start a thread before our turn comes to set things right;
+	 * until then the lock is held by a thread of the parent.
+	 */
+	if (s->pid != rshi_getpid_sig())
+		return NULL;
 	rshi_lock(&s->lock);
 	if (__atomic_load_n(&s->on, __ATOMIC_RELAXED)) {
 		slot = take_free();
