@@ -45,6 +45,7 @@ struct rshi_fde {
 	uint8_t return_register;
 	uint8_t pointers;     /* how pointers in the program are encoded */
 	uint8_t signal_frame; /* its callers were not calling, but interrupted */
+	uint8_t has_data;     /* in front of its own rules is data for exceptions */
 };
 
 /* How a register of the caller is found; VALUE is the row's, CFA the caller's stack pointer. */

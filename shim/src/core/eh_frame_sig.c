@@ -135,9 +135,9 @@ uintptr_t rshi_pointer_sig(struct rshi_bytes *b, unsigned int encoding, uintptr_
 		b->bad = 1;
 		return 0;
 	}
-	if ((encoding & RELATIVE) == TO_ITSELF)
+	if ((encoding & (RELATIVE | INDIRECT)) == TO_ITSELF)
 		value += at;
-	else if ((encoding & RELATIVE) == TO_DATA && data)
+	else if ((encoding & (RELATIVE | INDIRECT)) == TO_DATA && data)
 		value += data;
 	else if (encoding & (RELATIVE | INDIRECT))
 		b->bad = 1; /* no compiler places functions like this */
@@ -181,7 +181,8 @@ static int read_common(struct rshi_bytes *b, struct rshi_fde *fde)
 	fde->return_register = (uint8_t)(version == 1 ? rshi_fixed_sig(b, 1) : rshi_uleb_sig(b));
 	fde->pointers = 0;
 	fde->signal_frame = 0;
-	if (*augmentation) {
+	fde->has_data = *augmentation != 0;
+	if (fde->has_data) {
 		if (*augmentation != 'z')
 			return RSHI_END_BAD_CFI;
 		length = rshi_uleb_sig(b);
@@ -236,9 +237,10 @@ static int read_own(const struct rshi_object *object, const uint8_t *at, struct 
 	fde->pc = rshi_pointer_sig(&b, fde->pointers, 0);
 	length = rshi_pointer_sig(&b, fde->pointers & FORMAT, 0);
 	fde->end = fde->pc + length;
-	/* What is behind the 'z' is for exceptions only. */
-	skipped = rshi_uleb_sig(&b);
-	rshi_skip_sig(&b, skipped);
+	if (fde->has_data) {
+		skipped = rshi_uleb_sig(&b);
+		rshi_skip_sig(&b, skipped);
+	}
 	fde->own.p = b.p;
 	fde->own.end = b.end;
 	fde->own.bad = 0;
