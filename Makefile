@@ -10,12 +10,13 @@ SOURCES  := $(shell find annotations shim harness cmake CMakeLists.txt pyproject
                     -type f -not -name '*.pyc' 2>/dev/null)
 C_FILES  := $(shell git ls-files '*.c' '*.h' ':!testdata/reports/src')
 
-.PHONY: help gate test test-long lint format verdicts api bench clean bootstrap
+.PHONY: help gate test test-long cover lint format verdicts api bench clean bootstrap
 
 help:
 	@echo 'make gate       judge every program of testdata/ under ThreadSanitizer and show the table'
 	@echo 'make test       lint, then all tests (under 20 minutes on 2 cores)'
 	@echo 'make test-long  the slower proofs: every program 20 times on every compiler, long fuzzing'
+	@echo 'make cover      lines and branches of shim/ and annotations/ that the tests execute'
 	@echo 'make lint       clang-format, clang-tidy, ruff, mypy'
 	@echo 'make format     let clang-format and ruff lay the sources out'
 	@echo 'make verdicts   write docs/verdicts.md anew (20 runs of each program on each compiler)'
@@ -39,6 +40,9 @@ test: lint
 
 test-long: .venv/installed
 	RACESHIM_FUZZ=1000000 $(PYTHON) -m pytest -n $(JOBS)
+
+cover: .venv/installed
+	$(PYTHON) tools/cover.py --jobs $(JOBS)
 
 lint: .venv/installed
 	$(PYTHON) -m ruff check

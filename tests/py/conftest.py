@@ -24,7 +24,9 @@ def _interruptible() -> None:
 
 @pytest.fixture(scope="session")
 def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the prefix that `cmake --install` filled with a release build."""
+    """Return the prefix that `cmake --install` filled with a release build, or RACESHIM_SDK."""
+    if "RACESHIM_SDK" in os.environ:
+        return Path(os.environ["RACESHIM_SDK"])
     folder = tmp_path_factory.mktemp("sdk")
     build = shim_builds.build(folder / "build", "clang-19")
     shim_builds.run("cmake", "--install", build, "--prefix", folder / "prefix")
