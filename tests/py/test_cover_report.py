@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -120,6 +121,39 @@ def test_edges_of_optimised_code_agree_with_regions(
         assert len(common) > 8
         wrong = {n for n in common if bool(found[n]) != bool(exact[n])}
         assert wrong == set(), (mode, sorted(wrong))
+
+
+@pytest.mark.parametrize("mode", ["atomic", "edges", "edge-counts"])
+def test_functions_of_cxx_have_names_that_people_write(
+    raceshim: Raceshim, tmp_path: Path, mode: str
+) -> None:
+    (tmp_path / "p.cpp").write_text(
+        "namespace shop {\n"
+        "template <typename T> struct box {\n\tT value;\n\tT twice(int n);\n};\n"
+        "template <typename T> T box<T>::twice(int n) { return value * n; }\n"
+        "int price(int n) { return box<int>{n}.twice(2); }\n"
+        "double price(double n) { return box<double>{n}.twice(2); }\n"
+        "}\n"
+        "int main() { return shop::price(1) + shop::price(2.0) > 90; }\n"
+    )
+    (tmp_path / "cov").mkdir()
+    words = ["--compiler", "clang-19", f"--cover={mode}", "--detector", "none", "-g"]
+    raceshim("c++", *words, tmp_path / "p.cpp", "-o", tmp_path / "prog")
+    environ = raceshim.environ | {"RACESHIM_COVERDIR": str(tmp_path / "cov")}
+    subprocess.run([tmp_path / "prog"], env=environ, check=True)
+    told = json.loads(raceshim("cover", "func", "--json", "-", tmp_path / "cov").stdout)
+    assert {row["name"]: row["count"] for row in told["rows"]} == {
+        "shop::price(int)": 1,
+        "shop::price(double)": 1,
+        "shop::box<int>::twice(int)": 1,
+        "shop::box<double>::twice(int)": 1,
+        "main": 1,
+    }
+    table = raceshim("cover", "percent", "--by", "function", tmp_path / "cov").stdout
+    assert "p.cpp:7 shop::price(int)" in table
+    # tools that read lcov's files know functions by the names of the object files
+    text = raceshim("cover", "export", "--format", "lcov", tmp_path / "cov").stdout
+    assert "_ZN4shop5priceEi" in text
 
 
 def test_edges_are_shown_as_text_and_html(raceshim: Raceshim, tmp_path: Path) -> None:

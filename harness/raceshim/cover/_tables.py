@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raceshim import __version__
 from raceshim._files import write_text
+from raceshim._mangled import readable
 from raceshim.cover import _model, _report
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ def show(command: str, inputs: Inputs, sums: Sums, *, by: str, json: str | None)
     """Print the table, or write it as JSON; return what was left out."""
     report = _report.units(inputs, sums)
     files = _report.files(report, ranges=by == "function")
+    if command == "func" or by == "function":
+        _make_readable(files)
     if command == "func":
         text, rows = _functions(files), _function_objects(files)
     else:
@@ -43,6 +47,13 @@ def show(command: str, inputs: Inputs, sums: Sums, *, by: str, json: str | None)
     if json != "-":
         print(text, end="")
     return report.skipped
+
+
+def _make_readable(files: Sequence[File]) -> None:
+    """Give C++ functions the names that people write, as gcov does by itself."""
+    names = readable((f.name for file in files for f in file.functions), parameters=True)
+    for file in files:
+        file.functions = [replace(f, name=names.get(f.name, f.name)) for f in file.functions]
 
 
 def percent(rows: Sequence[Row], total: Row, by: str) -> str:
