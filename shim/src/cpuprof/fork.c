@@ -18,10 +18,12 @@ static void before(void)
 	rshi_lock(&rshi_output.lock);
 	rshi_lock(&rshi_cpuprof_sig.lock);
 	rshi_labels_before_fork();
+	__atomic_store_n(&rshi_cpuprof_sig.forks, 1, __ATOMIC_RELAXED);
 }
 
 static void after(void)
 {
+	__atomic_store_n(&rshi_cpuprof_sig.forks, 0, __ATOMIC_RELAXED);
 	rshi_labels_after_fork();
 	rshi_unlock(&rshi_cpuprof_sig.lock);
 	rshi_unlock(&rshi_output.lock);

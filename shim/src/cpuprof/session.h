@@ -89,6 +89,7 @@ struct rshi_cpuprof {
 	uint32_t inside; /* handlers of threads that have no slot */
 	uint64_t missed; /* ticks that lost samples stood for beyond the first one each */
 	uint32_t used;   /* slots from this one on never had a thread */
+	uint32_t forks;  /* a thread is in fork, with all locks, in both processes */
 
 	struct rshi_lock lock; /* of the table of slots */
 

@@ -115,7 +115,12 @@ struct rshi_slot *rshi_slot_reserve_sig(void)
 {
 	struct rshi_slot *slot = NULL;
 
-	if (!__atomic_load_n(&s->on, __ATOMIC_RELAXED))
+	/*
+	 * A detector's own handler of forks makes a thread in the child while the locks are still held,
+	 * and nobody is there to release them but who made it. Others' are found in the listing.
+	 */
+	if (!__atomic_load_n(&s->on, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&s->forks, __ATOMIC_RELAXED))
 		return NULL;
 	/*
 	 * In a forked child a detector may start a thread before our turn comes to set things right;
