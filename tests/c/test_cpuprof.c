@@ -480,5 +480,6 @@ int main(int argc, char **argv)
 	test_an_exec_does_not_die(argv[0]);
 	test_starting_and_stopping();
 	test_labels();
+	puts("every signal is accounted for");
 	return 0;
 }

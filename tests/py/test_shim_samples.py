@@ -13,7 +13,7 @@ from shim_builds import configure, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("test_unwind_steps", "test_storm", "test_pool")
+TESTS = ("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof")
 
 
 @pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
