@@ -44,8 +44,11 @@ HARNESS = re.compile(
 )
 #: The shim is the same object in all programs, however they are compiled: once is enough.
 ONCE = "not (O2 or O3 or (clang and 14))"
-#: Programs whose own coverage is that of the annotations.
+#: Programs whose own coverage is that of the annotations: some with verdicts, and what
+#: tests/py/test_annotations.py judges, under the tools that the others need least of.
 ANNOTATED = "testdata/annotations"
+CASES = "tests/c/annotations/race.c"
+TOOLS = ("helgrind", "drd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,18 @@ def run_annotated(folders: Folders, jobs: str) -> bool:
     """Judge the programs of the annotations, built with coverage."""
     step("programs of the annotations")
     environ = environment(folders) | {"RACESHIM_COVERDIR": str(folders.annotated)}
+    program = folders.build / "cases"
+    # By -I, where the wrapper has -isystem: clang does not count headers of the system.
+    run(
+        sys.executable, "-m", "raceshim", "cc", "--compiler", "clang-19", "--cover=atomic",
+        "--detector=none", "-DRSH_VALGRIND", "-gdwarf-4", "-std=gnu11", "-O1", "-pthread",
+        f"-I{ROOT}/annotations/include", ROOT / CASES, "-o", program, environ=environ,
+    )  # fmt: skip
+    for tool in TOOLS:
+        run(
+            "valgrind", f"--tool={tool}", program, "annotated", quiet=True, check=False,
+            environ=environ,
+        )  # fmt: skip
     return run(
         sys.executable, "-m", "raceshim", "gate", ROOT / ANNOTATED, "--cover", "atomic",
         "--compiler", "clang-19", "--build-dir", folders.build / "programs", "--jobs", jobs,
@@ -195,8 +210,9 @@ def headers(folders: Folders) -> list[File]:
         return []
     found = []
     for file in _report.files(_report.units(*merge(folders.annotated))):
-        source = ROOT / "annotations/include/raceshim" / Path(file.path).name
-        if Path(file.path).is_relative_to(folders.prefix) and source.is_file():
+        path = Path(file.path)
+        source = ROOT / "annotations/include/raceshim" / path.name
+        if source.is_file() and (path == source or path.is_relative_to(folders.prefix)):
             file.path = str(source)
             found.append(file)
     return found
@@ -254,7 +270,11 @@ def run(
 ) -> bool:
     """Run a command, which shows its own progress; return whether it succeeded."""
     done = subprocess.run(
-        command, check=False, env=environ, stdout=subprocess.DEVNULL if quiet else None
+        command,
+        check=False,
+        env=environ,
+        stdout=subprocess.DEVNULL if quiet else None,
+        stderr=subprocess.DEVNULL if quiet and not check else None,
     )
     if check and done.returncode:
         raise ToolError(f"{command[0]} failed: exit status {done.returncode}")

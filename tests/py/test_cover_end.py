@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -209,6 +210,53 @@ def test_handler_that_was_there_before(way: Way, covered: Covered, tmp_path: Pat
     assert (done.returncode, done.stdout, done.stderr) == (0, "on\non\n", ""), said(done)
     seen = cover_decoder.read(out)
     assert seen.of(seen.only, "after") == (1,)
+
+
+def test_handler_for_one_signal_that_was_there_before(covered: Covered, tmp_path: Path) -> None:
+    """SA_RESETHAND holds for ours too: the second signal kills, as it would without coverage."""
+    library = tmp_path / "libhandler.so"
+    source = tmp_path / "handler.c"
+    source.write_text(
+        "#include <signal.h>\n#include <unistd.h>\n"
+        'static void on(int n) { (void)n; (void)!write(1, "on\\n", 3); }\n'
+        "__attribute__((constructor)) static void set(void)\n"
+        "{ struct sigaction once = {.sa_handler = on, .sa_flags = SA_RESETHAND};\n"
+        "  sigaction(SIGUSR1, &once, 0); }\n"
+        "int handler_is_linked(void) { return 0; }\n"
+    )
+    run("clang-19", "-shared", "-fPIC", source, "-o", library)
+    main = (
+        "#include <signal.h>\nint handler_is_linked(void);\n"
+        "static __attribute__((noinline)) void between(void) { }\n"
+        "int main(void)\n"
+        "{ raise(SIGUSR1); between(); raise(SIGUSR1); return handler_is_linked(); }\n"
+    )
+    target = tmp_path / "programs"
+    target.mkdir()
+    program = Covered(covered.sdk, target).program(
+        "handled_once", main, Way(), library, f"-Wl,-rpath,{tmp_path}"
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    done = start(program, folder=out)
+    assert (done.returncode, done.stdout) == (-signal.SIGUSR1, "on\n"), said(done)
+    seen = cover_decoder.read(out)  # of the first signal: then there was no handler any more
+    assert seen.of(seen.only, "main") == (1,)
+    assert not any(seen.of(seen.only, "between") or (0,))
+
+
+def test_what_cannot_be_written_at_a_signal_is_told(covered: Covered, tmp_path: Path) -> None:
+    """And the process dies of it as it would have. A limit of files' sizes stands for no room."""
+    program = covered.program("ending", ENDING, Way())
+    assert start(program, "exit", folder=tmp_path).returncode == STATUS
+    for file in tmp_path.glob("covcounters.*"):
+        file.unlink()
+    line = f"trap '' XFSZ; ulimit -f 0; exec {program} raise {signal.SIGTERM.value}"
+    done = start("bash", "-c", line, folder=tmp_path)
+    assert done.returncode == -signal.SIGTERM, said(done)
+    told = f"raceshim: error: cannot write coverage counters to {tmp_path}: error {errno.EFBIG}\n"
+    assert done.stderr == told
+    assert [file.name.partition(".")[0] for file in tmp_path.iterdir()] == ["covmeta"]
 
 
 def test_default_action_set_by_the_program(ending: Path, tmp_path: Path) -> None:
