@@ -6,6 +6,7 @@
  *   plugin PATH OTHER   load a library, profile it, unload it; then another one
  *   lose PATH           load a library and remove its file
  *   swap PATH OTHER     load a library and put another one to its place
+ *   unload              the libraries of the two words above do not stay loaded
  *   stubs ADDRESS ...   the stubs at these addresses, which nobody moves; the last argument
  *   orphan              do it all when the process's first thread has ended; the first argument
  *   vanish              remove the program's own file
@@ -155,6 +156,18 @@ static void add_plugins(char **path)
 	printf("%d\n", first == second);
 }
 
+static int unloads;
+
+/* Profile a library whose file is about to go. */
+static void add_library(const char *what, const char *path)
+{
+	void *library;
+
+	add_place(what, load(path, &library));
+	if (unloads)
+		CHECK_EQ(dlclose(library), 0);
+}
+
 static int write_file(void *arg, const void *buf, size_t n)
 {
 	return fwrite(buf, 1, n, arg) == n ? 0 : EIO;
@@ -164,7 +177,6 @@ static int run(int argc, char **argv)
 {
 	const struct rshi_pprof_options options = {.types = types, .n_types = 1};
 	struct rsh_writer writer;
-	void *library;
 	FILE *file;
 
 	CHECK(argc > 1);
@@ -174,11 +186,13 @@ static int run(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		if (!strcmp(argv[i], "plugin")) {
 			add_plugins(&argv[i + 1]);
+		} else if (!strcmp(argv[i], "unload")) {
+			unloads = 1;
 		} else if (!strcmp(argv[i], "lose")) {
-			add_place("lost plugin", load(argv[i + 1], &library));
+			add_library("lost plugin", argv[i + 1]);
 			CHECK_EQ(unlink(argv[i + 1]), 0);
 		} else if (!strcmp(argv[i], "swap")) {
-			add_place("swapped plugin", load(argv[i + 1], &library));
+			add_library("swapped plugin", argv[i + 1]);
 			CHECK_EQ(rename(argv[i + 2], argv[i + 1]), 0);
 		} else if (!strcmp(argv[i], "stubs")) {
 			while (++i < argc)

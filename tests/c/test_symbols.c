@@ -88,7 +88,7 @@ static void make_object(void)
 	CHECK_EQ(rshi_intern(&mappings.objects, object, sizeof(*object) + strlen(path), &number),
 	         0);
 	CHECK_EQ(number, 0);
-	CHECK_EQ(rshi_grow_reserve(&mappings.at, sizeof(uintptr_t)), 0);
+	CHECK_EQ(rshi_grow_reserve(&mappings.sights, sizeof(struct rshi_sight)), 0);
 	free(object);
 }
 

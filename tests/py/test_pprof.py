@@ -188,16 +188,31 @@ def test_what_was_unloaded_keeps_its_name(sdk: Path, plugins: list[Path], tmp_pa
     assert same_address == "1\n"
 
 
+@pytest.mark.parametrize("unload", [False, True])
+@pytest.mark.parametrize("style", ["gnu", "sysv"])
 def test_files_that_are_not_what_was_loaded_give_no_names(
-    sdk: Path, plugins: list[Path], tmp_path: Path
+    sdk: Path, style: str, tmp_path: Path, *, unload: bool
 ) -> None:
     program = compile_names(BUILDS[0], sdk, tmp_path / "names")
     profile = tmp_path / "profile.pb.gz"
     lost, swapped, other = (tmp_path / f"{name}.so" for name in ("lost", "swapped", "other"))
-    for copy, plugin in ((lost, plugins[0]), (swapped, plugins[0]), (other, plugins[1])):
-        shutil.copy(plugin, copy)
-    run(program, profile, "lose", lost, "swap", swapped, other)
+    source = tmp_path / "plugin.c"
+    for library in (lost, swapped, other):
+        # The functions around it have other names in each.
+        names = [f"{library.stem}_{number}" for number in range(20)] + ["plugin_work"]
+        source.write_text(
+            "".join(
+                f"int {name}(void);\nint {name}(void)\n{{\n\treturn {number};\n}}\n"
+                for number, name in enumerate(sorted(names))
+            )
+        )
+        run("clang-19", "-shared", "-fPIC", f"-Wl,--hash-style={style}", source, "-o", library)
+    run(program, profile, *(["unload"] if unload else []), "lose", lost, "swap", swapped, other)
     found = named(profile)
+    if not unload:  # There are still the symbols in memory.
+        assert found["lost plugin"] == found["swapped plugin"] == ["plugin_work"]
+        assert read_file(profile).comments == ()
+        return
     assert re.fullmatch(r"lost\.so\+0x\w+", found["lost plugin"][0])
     assert re.fullmatch(r"swapped\.so\+0x\w+", found["swapped plugin"][0])
     assert set(read_file(profile).comments) == {

@@ -23,8 +23,8 @@ COMPILE = [
 ]  # fmt: skip
 FILES = (
     "core/elf_file.c", "core/grow.c", "core/intern.c", "core/mappings.c", "core/symbols.c",
-    "core/symbols_plt.c", "core/symbols_table.c", "encode/gzip.c", "encode/pprof.c",
-    "encode/pprof_symbols.c", "encode/pprof_text.c", "encode/pprof_write.c",
+    "core/symbols_image.c", "core/symbols_plt.c", "core/symbols_table.c", "encode/gzip.c",
+    "encode/pprof.c", "encode/pprof_symbols.c", "encode/pprof_text.c", "encode/pprof_write.c",
 )  # fmt: skip
 
 
@@ -172,11 +172,11 @@ MUTANTS = [
         "symbols[i].at - start <= entry->st_size + 1; i++) {",
     ),
     Mutant(
-        "the vDSO is a file",
+        "the vDSO has no beginning",
         "names",
         "core/mappings.c",
-        'o->is_memory = is_called(line, "[vdso]", 6);',
-        "o->is_memory = 0;",
+        '(!line.offset && line.inode) || is_called(&line, "[vdso]", 6)',
+        "!line.offset && line.inode",
     ),
     Mutant(
         "what is known is known for ever",
@@ -251,7 +251,7 @@ def passes(objects: dict[str, Path], test: str, folder: Path, mutant: Mutant | N
     arguments: dict[str, list[str | Path]] = {
         "names": [profile],
         "plugin": [profile, "plugin", first, second],
-        "swap": [profile, "swap", first, second],
+        "swap": [profile, "unload", "swap", first, second],
         "vanish": [profile, "vanish"],
     }
     done = subprocess.run(

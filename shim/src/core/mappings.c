@@ -49,7 +49,7 @@ static uint64_t read_clock(clockid_t clock)
 void rshi_mappings_init(struct rshi_mappings *m, struct rshi_budget *budget)
 {
 	rshi_intern_init(&m->objects, budget);
-	m->at.budget = budget;
+	m->sights.budget = budget;
 	m->now.budget = budget;
 	m->next.budget = budget;
 	m->text.budget = budget;
@@ -58,7 +58,7 @@ void rshi_mappings_init(struct rshi_mappings *m, struct rshi_budget *budget)
 void rshi_mappings_free(struct rshi_mappings *m)
 {
 	rshi_intern_free(&m->objects);
-	rshi_grow_free(&m->at);
+	rshi_grow_free(&m->sights);
 	rshi_grow_free(&m->now);
 	rshi_grow_free(&m->next);
 	rshi_grow_free(&m->text);
@@ -143,15 +143,17 @@ static int object_of(struct rshi_mappings *m, const struct line *line, const str
 	o->inode = line->inode;
 	o->offset = line->offset;
 	o->size = line->end - line->start;
-	o->is_memory = is_called(line, "[vdso]", 6);
 	identify(line, head, o);
 	rsh_memcpy_sig(o->name, line->name, line->name_length);
-	err = rshi_grow_reserve(&m->at, sizeof(uintptr_t));
+	err = rshi_grow_reserve(&m->sights, sizeof(struct rshi_sight));
 	if (!err)
 		err = rshi_intern(&m->objects, o, sizeof(*o) + line->name_length, object);
 	if (!err && *object == before) {
-		((uintptr_t *)m->at.p)[before] = line->start;
-		m->at.used += sizeof(uintptr_t);
+		struct rshi_sight *sight = (struct rshi_sight *)m->sights.p + before;
+
+		sight->start = line->start;
+		sight->head = o->tag ? head->start : 0;
+		m->sights.used += sizeof(*sight);
 	}
 	return err;
 }
@@ -317,7 +319,7 @@ const struct rshi_object *rshi_mappings_object(const struct rshi_mappings *m, ui
 	return object;
 }
 
-uintptr_t rshi_mappings_start(const struct rshi_mappings *m, uint32_t number)
+const struct rshi_sight *rshi_mappings_sight(const struct rshi_mappings *m, uint32_t number)
 {
-	return ((const uintptr_t *)m->at.p)[number];
+	return (const struct rshi_sight *)m->sights.p + number;
 }

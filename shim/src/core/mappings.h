@@ -32,7 +32,7 @@ struct rshi_object {
 	uint64_t tag; /* of the beginning of the file, as it is mapped; 0: that is not mapped */
 	uint8_t build_id[RSHI_BUILD_ID_MAX];
 	uint32_t build_id_size;
-	uint32_t is_memory; /* the vDSO: all of the file is in memory, and nowhere else */
+	uint32_t zero; /* so that the name begins where the struct ends */
 	char name[];
 };
 
@@ -44,10 +44,16 @@ struct rshi_mapping {
 	uint32_t age; /* at how many looks it was gone already */
 };
 
+/* Where an object was when it was seen first. */
+struct rshi_sight {
+	uintptr_t start;
+	uintptr_t head; /* the beginning of its file; 0 if that was not mapped */
+};
+
 struct rshi_mappings {
 	struct rshi_intern objects;
-	struct rshi_grow at;  /* where each object was first: uintptr_t, by its number */
-	struct rshi_grow now; /* struct rshi_mapping, by address */
+	struct rshi_grow sights; /* struct rshi_sight, of each object */
+	struct rshi_grow now;    /* struct rshi_mapping, by address */
 	struct rshi_grow next;
 	struct rshi_grow text;
 	uint64_t looked; /* when the last look ended, in nanoseconds; 0: there was none */
@@ -70,7 +76,7 @@ const struct rshi_mapping *rshi_mappings_find(const struct rshi_mappings *m, uin
 const struct rshi_object *rshi_mappings_object(const struct rshi_mappings *m, uint32_t number,
                                                size_t *name_length);
 
-/* Where that object was when it was seen first. */
-uintptr_t rshi_mappings_start(const struct rshi_mappings *m, uint32_t number);
+/* Valid until the next look, as objects are. */
+const struct rshi_sight *rshi_mappings_sight(const struct rshi_mappings *m, uint32_t number);
 
 #endif /* RSH_CORE_MAPPINGS_H */

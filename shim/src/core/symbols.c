@@ -88,18 +88,11 @@ static int open_file(struct rshi_elf *elf, const char *path, const struct rshi_o
 }
 
 /* By its name; the program's own file can be read even if it was removed or replaced. */
-static int open_object(struct search *s, const struct rshi_object *object, size_t n,
-                       uintptr_t start)
+static int open_object(struct search *s, const struct rshi_object *object, size_t n)
 {
 	size_t length = rshi_path_length(object->name, n);
 	int err;
 
-	if (object->is_memory) {
-		s->elf.fd = -1;
-		s->elf.memory = (const unsigned char *)start;
-		s->elf.size = object->size;
-		return rshi_elf_open(&s->elf);
-	}
 	if (!length || object->name[0] != '/')
 		return ENOENT;
 	if (length >= PATH_SIZE)
@@ -220,14 +213,32 @@ static int tell(struct search *s, found_function *found, void *arg)
 	return err;
 }
 
-static int find(struct search *s, const struct rshi_object *object, size_t length, uintptr_t start,
+/* What is still loaded at @head, if it is the object, has the names that it exports; as the vDSO. */
+static int find_in_memory(struct search *s, const struct rshi_object *object, uintptr_t head,
+                          found_function *found, void *arg)
+{
+	uint64_t first;
+	int err = head && object->tag ? rshi_image_open(&s->elf, head, &first) : ENOENT;
+
+	if (!err)
+		err = check_identity(&s->elf, object, 0);
+	if (!err)
+		err = find_addresses(&s->elf, s->table.symbols, s->table.n);
+	if (!err)
+		err = rshi_image_search(&s->table, first);
+	return err ? err : tell(s, found, arg);
+}
+
+static int find(struct search *s, const struct rshi_object *object, size_t length, uintptr_t head,
                 found_function *found, void *arg)
 {
-	int err = open_object(s, object, length, start);
+	int err = open_object(s, object, length), other;
 
-	if (err)
-		return err;
 	s->table.elf = &s->elf;
+	if (err) {
+		other = find_in_memory(s, object, head, found, arg);
+		return other && other != ENOMEM ? err : other;
+	}
 	err = find_addresses(&s->elf, s->table.symbols, s->table.n);
 	if (!err)
 		err = rshi_table_search(&s->table);
@@ -236,7 +247,7 @@ static int find(struct search *s, const struct rshi_object *object, size_t lengt
 	if (!err)
 		err = tell(s, found, arg);
 	close_file(&s->elf);
-	if (err || s->table.has_symtab || object->is_memory || open_debug(s, object))
+	if (err || s->table.has_symtab || open_debug(s, object))
 		return err || s->table.has_any ? err : ENODATA;
 	/* If that makes no sense, there are still the names from the file itself. */
 	if (!rshi_table_search(&s->table))
@@ -259,7 +270,7 @@ int rshi_symbols_find(const struct rshi_mappings *mappings, uint32_t number,
 	s = memory;
 	s->table.symbols = symbols;
 	s->table.n = n;
-	err = find(s, object, length, rshi_mappings_start(mappings, number), found, arg);
+	err = find(s, object, length, rshi_mappings_sight(mappings, number)->head, found, arg);
 	rshi_munmap_sig(memory, sizeof(*s));
 	return err;
 }

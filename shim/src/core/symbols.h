@@ -4,8 +4,8 @@
 
 /*
  * Names of functions, from the symbol tables of object files: .symtab, .dynsym, and .symtab of the
- * separate file with debugging information, where distributions install it. The vDSO has its
- * tables in memory.
+ * separate file with debugging information, where distributions install it. What has no file, as the
+ * vDSO, or none any more, has the names that it exports, from memory.
  *
  * A file that is not the one that was mapped is refused, and so is one that makes no sense. Outside
  * handlers; no lock is taken.

@@ -192,17 +192,14 @@ static int look_at(struct rshi_table *table, const Elf64_Sym *entry, const Elf64
 	return 0;
 }
 
-static int read_table(struct rshi_table *table, const Elf64_Shdr *header)
+int rshi_table_read(struct rshi_table *table, const Elf64_Shdr *symbols, const Elf64_Shdr *names)
 {
-	uint64_t at = header->sh_offset, left = header->sh_size / sizeof(Elf64_Sym);
-	Elf64_Shdr names;
+	uint64_t at = symbols->sh_offset, left = symbols->sh_size / sizeof(Elf64_Sym);
 	int err;
 
-	if (header->sh_entsize != sizeof(Elf64_Sym) || left > SYMBOLS_MAX)
+	if (symbols->sh_entsize != sizeof(Elf64_Sym) || left > SYMBOLS_MAX)
 		return ENOEXEC;
-	err = rshi_table_names(table->elf, header, &names);
-	if (err)
-		return err;
+	table->has_any = 1;
 	while (left) {
 		size_t part = RSHI_TABLE_BUFFER / sizeof(Elf64_Sym);
 
@@ -211,7 +208,7 @@ static int read_table(struct rshi_table *table, const Elf64_Shdr *header)
 		for (size_t i = 0; i < part && !err; i++) {
 			const Elf64_Sym *entry = &((const Elf64_Sym *)table->buffer)[i];
 
-			err = entry->st_name < names.sh_size ? look_at(table, entry, &names) : 0;
+			err = entry->st_name < names->sh_size ? look_at(table, entry, names) : 0;
 		}
 		if (err)
 			return err;
@@ -254,11 +251,8 @@ static int use_near(struct rshi_table *table)
 	return 0;
 }
 
-int rshi_table_search(struct rshi_table *table)
+void rshi_table_begin(struct rshi_table *table)
 {
-	uint64_t n;
-	int err = rshi_table_count(table->elf, &n);
-
 	table->work = 0;
 	for (size_t i = 0; i < table->n; i++) {
 		table->symbols[i].rank = 0;
@@ -267,16 +261,24 @@ int rshi_table_search(struct rshi_table *table)
 		table->symbols[i].near_section = 0;
 		table->symbols[i].near_sized = 0;
 	}
+}
 
+int rshi_table_search(struct rshi_table *table)
+{
+	uint64_t n;
+	int err = rshi_table_count(table->elf, &n);
+
+	rshi_table_begin(table);
 	for (uint64_t i = 0; i < n && !err; i++) {
-		Elf64_Shdr header;
+		Elf64_Shdr symbols, names;
 
-		err = rshi_table_section(table->elf, i, &header);
-		if (err || (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM))
+		err = rshi_table_section(table->elf, i, &symbols);
+		if (err || (symbols.sh_type != SHT_SYMTAB && symbols.sh_type != SHT_DYNSYM))
 			continue;
-		err = read_table(table, &header);
-		table->has_any = 1;
-		table->has_symtab |= header.sh_type == SHT_SYMTAB;
+		err = rshi_table_names(table->elf, &symbols, &names);
+		if (!err)
+			err = rshi_table_read(table, &symbols, &names);
+		table->has_symtab |= symbols.sh_type == SHT_SYMTAB;
 	}
 	return err ? err : use_near(table);
 }

@@ -27,6 +27,10 @@ int rshi_table_section(const struct rshi_elf *elf, uint64_t i, Elf64_Shdr *heade
 /* The section with the names of a section of symbols; it is all in the file. */
 int rshi_table_names(const struct rshi_elf *elf, const Elf64_Shdr *symbols, Elf64_Shdr *names);
 
+/* No place has a name yet. Then: look through the symbols of one section. */
+void rshi_table_begin(struct rshi_table *table);
+int rshi_table_read(struct rshi_table *table, const Elf64_Shdr *symbols, const Elf64_Shdr *names);
+
 /*
  * Look through all tables of table->elf and keep for each place the function that suits best.
  * Returns 0 or ENOEXEC, EIO, ...
@@ -35,6 +39,14 @@ int rshi_table_search(struct rshi_table *table);
 
 /* Name the places that are in no function but in a stub for one of another object. */
 int rshi_table_search_stubs(struct rshi_table *table);
+
+/*
+ * Open what is loaded at @start, whose size is not known yet; the lowest address that it was linked
+ * for goes to *@first. Then: do what rshi_table_search() does, as far as memory holds it. Offsets
+ * in the file are from @start here.
+ */
+int rshi_image_open(struct rshi_elf *elf, uintptr_t start, uint64_t *first);
+int rshi_image_search(struct rshi_table *table, uint64_t first);
 
 /* The name at an offset of the file, to @name; how long it is to *@length. */
 int rshi_table_name(const struct rshi_elf *elf, uint64_t at, uint64_t limit, char *name,

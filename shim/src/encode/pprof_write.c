@@ -145,7 +145,7 @@ static int mapping_texts(struct rshi_pprof *p, uint32_t number, uint32_t *file, 
 static int put_mapping(struct rshi_pprof *p, struct rshi_gzip *z, uint32_t number)
 {
 	const struct rshi_object *object;
-	uint64_t start = rshi_mappings_start(&p->mappings, number), end;
+	uint64_t start = rshi_mappings_sight(&p->mappings, number)->start, end;
 	uint64_t has_functions = rshi_pprof_is_symbolized(p, number);
 	uint32_t file, build_id;
 	size_t n;
@@ -196,7 +196,7 @@ static void put_location(const struct rshi_pprof *p, struct rshi_gzip *z, uint32
 	if (place->object == RSHI_A_NAME) {
 		address = 0;
 	} else if (place->object != RSHI_NO_OBJECT) {
-		address = rshi_mappings_start(&p->mappings, place->object) +
+		address = rshi_mappings_sight(&p->mappings, place->object)->start +
 		          (place->offset -
 		           rshi_mappings_object(&p->mappings, place->object, &n)->offset);
 		mapping = (uint64_t)place->object + 1;
