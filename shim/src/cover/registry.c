@@ -164,7 +164,9 @@ int rshi_cover_add(struct rsh_cover_unit *unit, const struct rshi_cover_engine *
 		rshi_end_warn();
 	rshi_lock(&rshi_cover_sig.lock);
 	if (!u) {
-		rshi_cover_sig.err = ENOMEM;
+		/* A registrar cannot tell anybody, who registers an array is told. */
+		if (unit->engine != RSH_COVER_ARRAY)
+			rshi_cover_sig.err = ENOMEM;
 		rshi_unlock(&rshi_cover_sig.lock);
 		return ENOMEM;
 	}
