@@ -153,6 +153,51 @@ static void check_signals_are_accounted_for(unsigned int n, int fits)
 	}
 }
 
+static void test_raw_samples(void)
+{
+	const struct rsh_cpuprof_options o = {.hz = 1, .raw = 1};
+	static struct rsh_cpuprof_record records[7];
+	uint64_t samples = 0, losses = 0, last = 0;
+	struct rsh_cpuprof_stats s;
+	size_t got;
+
+	CHECK_EQ(rsh_cpuprof_read(records, 7, &got), ESRCH);
+	CHECK_EQ(rsh_cpuprof_start(&o), 0);
+	CHECK_EQ(rsh_cpuprof_read(NULL, 7, &got), EINVAL);
+	CHECK_EQ(rsh_cpuprof_read(records, 7, NULL), EINVAL);
+	CHECK_EQ(rsh_label_set("who", "me"), 0);
+	send_sig(2000); /* more than a ring holds */
+	CHECK_EQ(rsh_label_set("who", NULL), 0);
+	CHECK_EQ(rsh_cpuprof_stop(), 0);
+	do {
+		CHECK_EQ(rsh_cpuprof_read(records, 7, &got), 0);
+		for (size_t i = 0; i < got; i++) {
+			const struct rsh_cpuprof_record *r = &records[i];
+
+			if (r->lost >= 0) {
+				CHECK_EQ(r->lost, RSH_CPUPROF_LOST_OVERFLOW);
+				losses += r->ticks;
+				continue;
+			}
+			samples += r->ticks;
+			CHECK_EQ(r->tid, rshi_gettid_sig());
+			CHECK(r->n > 2 && r->pcs[0] && r->pcs[r->n - 1] && !r->pcs[r->n]);
+			CHECK(r->time > last);
+			last = r->time;
+			if (samples == 1 || samples == 100) {
+				CHECK_EQ(r->n_labels, 1);
+				CHECK(!memcmp(r->labels, "who\0me", 7));
+			}
+		}
+	} while (got);
+	s = stats();
+	CHECK(losses > 0);
+	CHECK(s.accepted >= 2000);
+	CHECK_EQ(s.accepted, s.delivered + lost(&s));
+	CHECK_EQ(s.delivered, samples);
+	CHECK_EQ(lost(&s), losses);
+}
+
 static atomic_int runs;
 
 static void on_user(int signo)
@@ -467,6 +512,7 @@ int main(int argc, char **argv)
 	test_arguments();
 	check_signals_are_accounted_for(50, 1);
 	check_signals_are_accounted_for(5000, 0);
+	test_raw_samples();
 	test_a_stray_signal_is_harmless();
 	test_a_later_handler_is_found_out();
 	check_threads_leave_nothing(RSH_CPUPROF_AUTO, THREADS);

@@ -106,7 +106,8 @@ RSH_API int rsh_cpuprof_start(const struct rsh_cpuprof_options *options);
 /**
  * rsh_cpuprof_stop - end the profile
  *
- * No sample is taken any more when this returns, and all that were are delivered or counted as lost.
+ * No sample is taken any more when this returns, and all that were are delivered or counted as lost,
+ * or, if the profile is raw, wait to be read.
  * The profile stays until the next start.
  *
  * Return: 0; ESRCH (no profile runs).
@@ -150,6 +151,56 @@ RSH_API int rsh_cpuprof_write(const struct rsh_writer *w);
  *	edge: the file is written past libc.
  */
 RSH_API int rsh_cpuprof_write_file(const char *path);
+
+/**
+ * struct rsh_cpuprof_record - one sample, or how many were lost
+ *
+ * @time:     nanoseconds since 1970; 0 if it is not known
+ * @ticks:    ticks of the clock that the sample stands for; of a loss, samples that were lost
+ * @labels:   of the thread: key and value in turn, each with its NUL, valid for ever; or NULL
+ * @n_labels: how many
+ * @lost:     -1: a sample; otherwise RSH_CPUPROF_LOST_*
+ * @tid:      thread id; of a loss 0
+ * @n:        pcs of the stack; of a loss 0
+ * @pcs:      where the thread was interrupted, then return addresses, leaf first; then zeros
+ *
+ * Return: nothing to return.
+ * Threads: the caller's own memory.            Signals: a plain struct.
+ * Fork: copied.                                Blocks: no.
+ * Loss: none.
+ * Detectors: nothing is annotated by itself.
+ */
+struct rsh_cpuprof_record {
+	uint64_t time;
+	uint64_t ticks;
+	const char *labels;
+	uint32_t n_labels;
+	int32_t lost;
+	int32_t tid;
+	uint32_t n;
+	uintptr_t pcs[RSH_CPUPROF_DEPTH];
+};
+
+/**
+ * rsh_cpuprof_read - take samples of a raw profile
+ *
+ * Samples of one thread come in their order, with the losses where they happened. What is not read
+ * soon enough is lost: a ring holds a quarter of a second at least. After the stop the rest is there
+ * to be read.
+ *
+ * @records: room for @n records; those that there are not are left alone
+ * @n:       how many
+ * @got:     how many there were
+ *
+ * Return: 0, also if there is nothing at the moment; EINVAL (@records or @got is NULL); ESRCH (no raw
+ *	profile); EBUSY (another thread is reading); ENOMEM.
+ * Threads: any, one at a time; the caller synchronises its memory. Signals: not async-signal-safe.
+ * Fork: the child has no profile.              Blocks: for other threads in these functions.
+ * Loss: none.
+ * Detectors: all of the records that there are, and *@got, are written, in rsh_cpuprof_read called
+ *	from the caller. No happens-before edge.
+ */
+RSH_API int rsh_cpuprof_read(struct rsh_cpuprof_record *records, size_t n, size_t *got);
 
 /**
  * struct rsh_cpuprof_stats - what became of the samples

@@ -6,6 +6,7 @@
 #include <raceshim/sigsafe.h>
 
 #include "core/files.h"
+#include "core/ticks.h"
 #include "encode/pprof.h"
 #include "comment.h"
 #include "labels.h"
@@ -70,7 +71,8 @@ int rshi_output_begin(int is_raw, uint64_t period, size_t rings, size_t size)
 	rshi_lock(&out->lock);
 	out->pool = pool;
 	out->profile = profile;
-	out->start = 0;
+	out->start = rshi_now_sig();
+	out->start_ticks = rshi_ticks_sig();
 	out->end = 0;
 	out->truncated = 0;
 	out->ticks = 0;
@@ -162,6 +164,23 @@ static int emit(void *arg, int tid, const uint64_t *records, size_t n)
 			add_loss(kind - RSHI_LOST, records[i + 2 + RSHI_HEADER_WORDS]);
 	}
 	return 0;
+}
+
+void rshi_output_count(const uint64_t *records, size_t n)
+{
+	struct rshi_output *out = &rshi_output;
+
+	for (size_t i = 0; i < n; i += rshi_record_length(&records[i])) {
+		const uint64_t *header = &records[i + 2];
+		uint64_t end = header[RSHI_HEADER_LABELS] & RSHI_END_MASK;
+
+		if (rshi_record_kind(&records[i]) != RSHI_SAMPLE) {
+			out->ticks += header[RSHI_HEADER_WORDS];
+			continue;
+		}
+		out->ticks += (uint32_t)header[RSHI_HEADER_THREAD];
+		out->truncated += end != RSHI_END_ROOT && end != RSHI_END_USER;
+	}
 }
 
 void rshi_output_drain(void)

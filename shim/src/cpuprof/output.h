@@ -20,6 +20,7 @@ struct rshi_output {
 	struct rshi_pprof *profile; /* NULL: raw */
 	uint64_t period;            /* of the session, nanoseconds */
 	uint64_t start, end;        /* nanoseconds since 1970; the end is 0 while it runs */
+	uint64_t start_ticks;       /* the start by the processor's clock */
 	uint64_t truncated, ticks;
 	uint64_t unkept; /* samples that there was no memory for: delivered, and lost then */
 	uint32_t clock;  /* RSH_CPUPROF_* */
@@ -39,6 +40,9 @@ void rshi_output_end(void);
 
 /* Take everything out of the rings; with the lock. */
 void rshi_output_drain(void);
+
+/* Count records that somebody else takes, of a raw session; with the lock. */
+void rshi_output_count(const uint64_t *records, size_t n);
 
 /* What became of the samples; with the lock. */
 void rshi_output_stats(struct rsh_cpuprof_stats *stats);

@@ -46,6 +46,7 @@ static void look(uint32_t round)
 static void *run(void *unused)
 {
 	struct rshi_pool *pool = rshi_output.pool;
+	int is_raw = !rshi_output.profile;
 	uint64_t last = rshi_now_sig(), now;
 
 	(void)unused;
@@ -55,10 +56,15 @@ static void *run(void *unused)
 	rshi_futex_wake_sig(&state, 1, NULL);
 	/* [CR4] acquire, pairs with [CR3]. */
 	for (uint32_t round = 1; !__atomic_load_n(&quit, __ATOMIC_ACQUIRE);) {
-		rshi_pool_wait(pool, ROUND);
-		rshi_lock(&rshi_output.lock);
-		rshi_output_drain();
-		rshi_unlock(&rshi_output.lock);
+		if (is_raw) {
+			/* Somebody else is woken by nothing: what is there waits. */
+			rshi_futex_wait_sig(&quit, 0, ROUND);
+		} else {
+			rshi_pool_wait(pool, ROUND);
+			rshi_lock(&rshi_output.lock);
+			rshi_output_drain();
+			rshi_unlock(&rshi_output.lock);
+		}
 		now = rshi_now_sig();
 		if (now - last >= ROUND || now < last) {
 			last = now;
@@ -97,6 +103,7 @@ void rshi_reader_stop(void)
 	/* [CR3] release, pairs with [CR4]: all is said that the reader has to know. */
 	__atomic_store_n(&quit, 1, __ATOMIC_RELEASE);
 	rshi_pool_call_sig(rshi_output.pool);
+	rshi_futex_wake_sig(&quit, 1, NULL);
 	wait_until(OVER);
 }
 

@@ -107,7 +107,6 @@ static int turn_on(void)
 		rshi_reader_stop();
 		return err;
 	}
-	rshi_output.start = rshi_now_sig();
 	s->pid = rshi_getpid_sig();
 	s->session = s->session == UINT32_MAX ? 1 : s->session + 1;
 	__atomic_store_n(&s->on, s->session, __ATOMIC_RELAXED);
