@@ -87,7 +87,10 @@ int rshi_ring_read(struct rshi_ring *ring, const uint64_t **records, size_t *n)
 
 int rshi_ring_is_due(const struct rshi_ring *ring)
 {
-	return __atomic_load_n(&ring->written, __ATOMIC_RELAXED) - ring->taken >= ring->size / 2 ||
+	/* By what the writer goes by, which may be asked while somebody reads. */
+	uint64_t read = __atomic_load_n(&ring->read, __ATOMIC_RELAXED);
+
+	return __atomic_load_n(&ring->written, __ATOMIC_RELAXED) - read >= ring->size / 2 ||
 	       (uint32_t)__atomic_load_n(&ring->lost, __ATOMIC_RELAXED) ||
 	       __atomic_load_n(&ring->closed, __ATOMIC_RELAXED);
 }

@@ -9,11 +9,12 @@
 #include "create.h"
 #include "slots.h"
 
-static void (*keep_)(void); /* immutable after the first session has begun */
+static void (*keep_)(void); /* atomic; stored before there is a slot for any thread */
 
 void rshi_thread_set_keep_sig(void (*keep)(void))
 {
-	keep_ = keep;
+	/* [CK3] release, pairs with [CK4]: what the function needs is there. */
+	__atomic_store_n(&keep_, keep, __ATOMIC_RELEASE);
 }
 
 /* A thread inherits the mask of who makes it; with SIGPROF in it, it would never be seen. */
@@ -29,12 +30,16 @@ void *rshi_thread_begin_sig(void *arg)
 {
 	struct rshi_slot *slot = arg;
 	void *(*start)(void *) = slot->start;
+	void (*keep)(void);
 
 	arg = slot->arg;
 	rshi_labels_sig = slot->labels;
 	unblock();
 	rshi_slot_enter_sig(slot);
-	keep_();
+	/* [CK4] acquire, pairs with [CK3]. */
+	keep = __atomic_load_n(&keep_, __ATOMIC_ACQUIRE);
+	if (keep)
+		keep();
 	/* A jump, with nothing of this function's left: no frame of ours in the thread's stacks. */
 	return start(arg);
 }

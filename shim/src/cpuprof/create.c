@@ -30,7 +30,7 @@ static create_function *next; /* atomic; whoever looks it up finds the same */
 #define KEYS_IN_THREAD 32
 
 static pthread_key_t key;
-static int has_key; /* both immutable after the first session has begun */
+static uint32_t has_key; /* atomic: the key is there; stored with the session's lock */
 
 static void leave(void *slot)
 {
@@ -40,16 +40,22 @@ static void leave(void *slot)
 
 static void keep(void)
 {
-	if (has_key)
+	/* [CK2] acquire, pairs with [CK1]: the key. */
+	if (__atomic_load_n(&has_key, __ATOMIC_ACQUIRE))
 		(void)pthread_setspecific(key, &key);
 }
 
 void rshi_create_prepare(void)
 {
-	if (has_key)
+	static int is_prepared; /* guarded by the session's lock */
+
+	if (is_prepared)
 		return;
-	has_key = !pthread_key_create(&key, leave) && key < KEYS_IN_THREAD;
+	is_prepared = 1;
 	rshi_thread_set_keep_sig(keep);
+	/* [CK1] release, pairs with [CK2]: the key. */
+	if (!pthread_key_create(&key, leave) && key < KEYS_IN_THREAD)
+		__atomic_store_n(&has_key, 1, __ATOMIC_RELEASE);
 }
 
 static create_function *find_next(void)
