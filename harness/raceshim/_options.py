@@ -331,10 +331,10 @@ PROF_OPTIONS = {
         Option(
             "preload",
             str,
-            "auto",
-            "yes = load libraceshim.so into every program; no = programs are linked with "
-            "libraceshim.a; auto = yes",
-            choices=("auto", "yes", "no"),
+            "yes",
+            "yes = load libraceshim.so into every program; no = programs are linked with the "
+            "library",
+            choices=("yes", "no"),
         ),
         Option(
             "focus",

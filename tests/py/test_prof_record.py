@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness_programs import Raceshim
+    from harness_programs import Programs, Raceshim
 
 pytest_plugins = ["pytester"]
 
@@ -213,6 +213,22 @@ def test_a_command_without_a_profile_is_no_success(
     told = lab.record(tmp_path, "--", tmp_path / "static", status=4)
     assert "no profile" in told
     assert "static" in told
+
+
+@pytest.mark.parametrize("race", [False, True])
+def test_verdicts_stay_what_they_are(
+    lab: Lab, programs: Programs, tmp_path: Path, race: bool
+) -> None:
+    program = programs("plain", race=race)
+    gate = lab.raceshim.line("gate", "--", program)
+    told = lab.record(tmp_path, "-F", "1000", "--", *gate, status=1 if race else 0)
+    assert " processes, " in told
+    assert any(
+        re.search(rf"/{program.name}$", mapping["file"])
+        for mapping in json.loads(
+            lab.raceshim("prof", "raw", "--json", "-", ".", cwd=tmp_path).stdout
+        )["mappings"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from raceshim.prof._names import Namer
     from raceshim.prof._tree import Node
 
+#: What is less than such a part of all is left out: no zoom would find it, and pages would grow.
+_PARTS = 50_000
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
@@ -27,7 +29,7 @@ def page(root: Node, profile: Profile, unit: str, namer: Namer, title: Sequence[
     palette = Palette(profile)
     names: dict[tuple[str, str, str], int] = {}
     depths, name_of, cum, flat = [], [], [], []
-    for node in walk(root):
+    for node in walk(root, max(1, abs(root.cum) / _PARTS)):
         text = "all" if node.entity is None else namer.text(node.entity)
         key = (text, palette.colour(node.entity), palette.kind(node.entity))
         depths.append(node.depth)
