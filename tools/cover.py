@@ -38,9 +38,10 @@ NOT_COUNTED = {
     "shim/src/core/unwind_best_fp_sig.c": "is for processors other than x86-64",
     "shim/src/cpuprof/make_visible.c": "is part of the visible build alone",
 }
-#: Tests of the harness rather than of the shim.
+#: Tests of the harness, and of what is not counted, rather than of the shim.
 HARNESS = re.compile(
-    r"test_cover_(blocks|cc|cmake|cobertura|flags|flow|gate|merge|report|source|sqlite|units)\.py"
+    r"test_(canary.*|"
+    r"cover_(blocks|cc|cmake|cobertura|flags|flow|gate|merge|report|source|sqlite|units))\.py"
 )
 #: The shim is the same object in all programs, however they are compiled: once is enough.
 ONCE = "not (O2 or O3 or (clang and 14))"
@@ -129,10 +130,10 @@ def run_c_tests(folders: Folders, jobs: str, pattern: str) -> bool:
 
 
 def run_features(folders: Folders, jobs: str) -> bool:
-    """Run the tests of the shim's features: tests/py/test_<folder of shim/src>_*.py."""
+    """Run the tests of the shim's features: tests/py/test_<folder of shim/src>*.py."""
     step("tests of the features")
     features = sorted(folder.name for folder in (ROOT / "shim/src").iterdir() if folder.is_dir())
-    found = [m for f in features for m in sorted((ROOT / "tests/py").glob(f"test_{f}_*.py"))]
+    found = [m for f in features for m in sorted((ROOT / "tests/py").glob(f"test_{f}*.py"))]
     modules = [module for module in found if not HARNESS.fullmatch(module.name)]
     return run(
         sys.executable, "-m", "pytest", "-q", "-n", jobs, "-m", "not long", "-k", ONCE, *modules,
