@@ -6,12 +6,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import cover_decoder
 import pytest
 from cover_programs import CLANGS, Covered, Way, said, start
+from raceshim.cc._cover_flags import WRAPPED
 from shim_builds import ROOT
 
 if TYPE_CHECKING:
@@ -205,3 +207,51 @@ def test_every_engine(
     assert counts["arrived"] == 1
     assert counts["at_last"] == 0
     assert counts["replace"] == (1 if mode == "edges" else 3)
+
+
+@pytest.mark.parametrize("word", ["-static", "-static-pie"])
+def test_static_program(raceshim: Raceshim, tmp_path: Path, word: str) -> None:
+    """What it goes on to is in the archive of libc only if somebody asks for it."""
+    program, out = tmp_path / "replacing", tmp_path / "out"
+    options = ("--compiler", "clang-19", "--detector=none", "--cover=atomic", "-fPIE")
+    raceshim("cc", *options, "-w", "-pthread", REPLACING, word, "-o", program)
+    out.mkdir()
+    for how in FUNCTIONS:
+        done = become(program, how, "1", folder=out)
+        assert (done.returncode, done.stdout, done.stderr) == (STATUS, arrival(how), ""), said(done)
+    run = cover_decoder.read(out)
+    assert len(run.files) == 2 * len(FUNCTIONS)
+    assert [counts[0] for _, counts in files(run, "replace")] == [2] * len(FUNCTIONS)
+
+
+@pytest.mark.parametrize("compiler", CLANGS)
+def test_exec_in_a_library(covered: Covered, compiler: str, tmp_path: Path) -> None:
+    """It has functions of its own in place of them, and the program's file has its counts."""
+    (tmp_path / "programs").mkdir()
+    builder = Covered(covered.sdk, tmp_path / "programs")
+    way = Way(compiler)
+    library = builder.library(
+        "libgo.so",
+        "#include <unistd.h>\n"
+        'int go(void) { return execl("/bin/sh", "sh", "-c", "exit 7", (char *)0); }\n',
+        way,
+    )
+    program = builder.program(
+        "goer", "int go(void);\nint main(void) { return go(); }\n",
+        way, library, f"-Wl,-rpath,{library.parent}",
+    )  # fmt: skip
+    (tmp_path / "out").mkdir()
+    done = start(program, folder=tmp_path / "out")
+    assert (done.returncode, done.stderr) == (STATUS, ""), said(done)
+    run = cover_decoder.read(tmp_path / "out")
+    assert (run.of(run.only, "main"), run.of(run.only, "go")) == ((1,), (1,))
+
+
+def test_what_is_wrapped_is_written_down_alike() -> None:
+    """By the compiler wrapper, by the CMake function, and by the registrar that has it."""
+    cmake = (ROOT / "cmake/raceshim-cover.cmake").read_text()
+    (listed,) = re.findall(r"set\(wrapped ([^)]*)\)", cmake)
+    assert tuple(listed.split()) == WRAPPED
+    header = (ROOT / "shim/share/cover_registrar.h").read_text()
+    assert set(re.findall(r"^WRAPPED\(\w+, (\w+),", header, re.MULTILINE)) == set(WRAPPED)
+    assert set(FUNCTIONS) == {name for name in WRAPPED if "exec" in name}
