@@ -461,3 +461,20 @@ def test_functions_with_equal_bodies_keep_their_names(raceshim: Raceshim, tmp_pa
 
     assert called() == {"count_a", "count_b"}
     assert len(called("-fipa-icf")) == 1
+
+
+@pytest.mark.parametrize("compiler", ["clang-19", "gcc-12"])
+@pytest.mark.parametrize("word", ["-static", "-static-pie"])
+def test_static_programs_have_threads(
+    raceshim: Raceshim, tmp_path: Path, compiler: str, word: str
+) -> None:
+    """The library's pthread_create() finds no next one there, but libc's own."""
+    (tmp_path / "prog.c").write_text(
+        "#include <pthread.h>\n"
+        "static void *begin(void *arg) { return arg; }\n"
+        "int main(void) { pthread_t t; int n; return pthread_create(&t, 0, begin, &n) ||\n"
+        "    pthread_join(t, 0); }\n"
+    )
+    words = ("--compiler", compiler, "--detector", "none", "-fPIE", "-pthread", word)
+    raceshim("cc", *words, tmp_path / "prog.c", "-o", tmp_path / "prog")
+    assert subprocess.run([tmp_path / "prog"], check=False).returncode == 0

@@ -37,7 +37,7 @@ LIBC = {
     "pthread_attr_destroy", "pthread_attr_init", "pthread_attr_setdetachstate",
     "pthread_key_create", "pthread_setspecific", "secure_getenv", "setenv", "strerrordesc_np",
 }  # fmt: skip
-LIBC_IF_THERE = {"_dl_find_object"}
+LIBC_IF_THERE = {"_dl_find_object", "__pthread_create"}
 # The profiler stands before libc, and calls on what stood there: a detector that is in the program.
 INTERPOSED = {"pthread_create"}
 DETECTORS_OWN = {f"__interceptor_{name}" for name in INTERPOSED}

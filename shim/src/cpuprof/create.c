@@ -24,6 +24,9 @@ typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void 
 extern create_function rshi_runtime_create __asm__("__interceptor_pthread_create")
         __attribute__((weak, visibility("hidden")));
 
+/* glibc's own name for it: what a static program has instead of a next one, where it is linked. */
+extern create_function rshi_libc_create __asm__("__pthread_create") __attribute__((weak));
+
 static create_function *next; /* atomic; whoever looks it up finds the same */
 
 /* libc keeps the values of so many keys in the thread itself; for more it allocates. */
@@ -67,6 +70,8 @@ static create_function *find_next(void)
 	found = rshi_runtime_create;
 	if (!found)
 		*(void **)&found = dlsym(RTLD_NEXT, "pthread_create");
+	if (!found)
+		found = rshi_libc_create;
 	__atomic_store_n(&next, found, __ATOMIC_RELAXED);
 	return found;
 }
