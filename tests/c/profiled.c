@@ -4,6 +4,10 @@
  * quarters. It prints what the kernel says that function took, and all the work. Exits with 5.
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* environ */
+#endif
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -109,13 +113,13 @@ static void fork_once(void)
 		exit(1);
 }
 
-static void spawn_once(const char *self)
+static void spawn_once(const char *self, char *const *environment)
 {
 	pid_t child = vfork();
 	int status;
 
 	if (!child) {
-		execl(self, self, "little", (char *)NULL);
+		execle(self, self, "little", (char *)NULL, environment);
 		_exit(1);
 	}
 	waitpid(child, &status, 0);
@@ -134,7 +138,10 @@ int main(int argc, char **argv)
 	if (!strcmp(how, "fork"))
 		fork_once();
 	if (!strcmp(how, "spawn"))
-		spawn_once(argv[0]);
+		spawn_once(argv[0], environ);
+	/* As detectors start their symbolizers: what was set since the start is not in there. */
+	if (!strcmp(how, "stale"))
+		spawn_once(argv[0], argv + argc + 1);
 	if (!strcmp(how, "exec")) {
 		hot75(0);
 		execl(argv[0], argv[0], "little", (char *)NULL);

@@ -157,6 +157,7 @@ def test_a_clock_can_be_chosen(clock: str, program: Program) -> None:
         ("exec", {"cpu.pb"}),
         ("fork", {"cpu.pb", "cpu.pb.PID"}),
         ("spawn", {"cpu.pb", "cpu.pb.PID"}),
+        ("stale", {"cpu.pb", "cpu.pb.PID"}),
     ],
 )
 def test_each_process_leaves_its_own_file(how: str, files: set[str], program: Program) -> None:

@@ -141,6 +141,8 @@ static int is_first(const char *value)
 		if (*rest == ':' && !rest[i + 1] && !value[i])
 			return 0;
 	}
+	if (!first && rshi_parent_was_first(VARIABLE, value))
+		return 0;
 	/* Before main. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	(void)setenv(FIRST, mine, 1);
 	return 1;

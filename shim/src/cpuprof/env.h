@@ -25,4 +25,10 @@ int rshi_wish_path(const struct rshi_wish *wish, uint64_t pid, int is_first, cha
 /* The program has taken SIGPROF away: say so, once, if there is somebody to say it to. */
 void rshi_env_taken(void);
 
+/*
+ * Whether the parent process has the library and was started with this value. Before main only.
+ * What cannot be read does not say so.
+ */
+int rshi_parent_was_first(const char *variable, const char *value);
+
 #endif /* RSH_CPUPROF_ENV_H */
