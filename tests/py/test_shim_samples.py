@@ -13,7 +13,9 @@ from shim_builds import configure, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof")
+TESTS = ("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof", "test_cpuprof_storm")
+#: How often the profiler is started and stopped, and how many half seconds its storm takes.
+LONG = (("test_cpuprof", "10000"), ("test_cpuprof_storm", "120"))
 
 
 @pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
@@ -25,6 +27,21 @@ def test_samples_under_thread_sanitizer(compiler: str, tmp_path: Path) -> None:
         done = subprocess.run(
             [tmp_path / "tests/c" / test], capture_output=True, text=True, check=False, timeout=300
         )
+        assert done.returncode == 0, done.stderr
+        assert not re.search("WARNING|ERROR", done.stderr)
+        assert done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("flag", ["", "-DRSH_SANITIZE=thread"], ids=("plain", "tsan"))
+@pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
+def test_the_profiler_for_long(compiler: str, flag: str, tmp_path: Path) -> None:
+    options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *flag.split())
+    configure(tmp_path, compiler, "", *options)
+    run("cmake", "--build", tmp_path, "-j", "2", "--target", *(test for test, _ in LONG))
+    for test, times in LONG:
+        command = [tmp_path / "tests/c" / test, times]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
         assert done.stdout

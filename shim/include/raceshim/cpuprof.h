@@ -34,7 +34,9 @@
  * late kills nobody. If the program installs a handler during the profile, it has taken SIGPROF
  * away: that is found out within a tenth of a second, the clocks are stopped, and it is told by
  * rsh_cpuprof_stats(), in the profile, and with the environment variable on stderr. Threads that
- * block SIGPROF are not sampled; the same three tell how many.
+ * block SIGPROF are not sampled; the same three tell how many. A program that sets SIGPROF to its
+ * default while it is profiled dies of the next one, and so does one that blocks SIGPROF, takes a
+ * signal of the perf clock meanwhile, and becomes by exec another program that unblocks it.
  */
 
 #include <stddef.h>
