@@ -168,8 +168,8 @@ OPTIONS = {
             str,
             "start",
             "how a process proves that the detector watched it: start = a line when it starts and "
-            "a record when it ends, so one that crashes or is killed in silence makes the verdict "
-            "inconclusive; exit = the record alone, where tests kill what they have started",
+            "a record when it ends, so a silent crash makes the verdict inconclusive, and so does "
+            "an unknown end; exit = the record alone, where tests kill what they have started",
             choices=("exit", "start"),
         ),
         Option(

@@ -5,7 +5,7 @@
     NOT-INSTRUMENTED  the detector ran, and none of the code was compiled for it
     RACE, OTHER-KIND  reports
     NO-EVIDENCE       no thread was ever created, so no race could be seen
-    PASS              watched to its end, nothing reported
+    PASS              watched to its end, which may be a signal from outside, nothing reported
 
 The first that fits holds: a process that has raced and then died is DIED, and its kinds tell of
 the race.
@@ -13,7 +13,9 @@ the race.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 from raceshim.evidence._instrumented import examine, is_system, lacks_instrumentation
@@ -41,6 +43,21 @@ CURES = {
 }
 #: What is under ThreadSanitizer's own memory, or too near to it, on x86-64.
 _LOWEST_TAKEN = 1 << 33
+#: Signals of which a program leaves a core by default; all others are somebody's who wants its end.
+_CRASHES = frozenset(
+    {
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGQUIT,
+        signal.SIGSEGV,
+        signal.SIGSYS,
+        signal.SIGTRAP,
+        signal.SIGXCPU,
+        signal.SIGXFSZ,
+    }
+)
 _BUILD = "build it with `raceshim cc`, or with -fsanitize={} both to compile and to link"
 
 
@@ -160,8 +177,20 @@ def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[s
     elif not process.parsed.complete:
         reasons.append("its log is cut off or damaged")
     elif process.detector == "thread" and not (process.completed or replaced or reasons):
-        reasons.append("it left no record of its end: it crashed or was killed, or closed the log")
+        reasons += _silent_end(process.status)
     return tuple(reasons)
+
+
+def _silent_end(status: int | None) -> Sequence[str]:
+    """Say what is wrong with an end that nobody has recorded; nothing where it was killed."""
+    if status is None:
+        why = "it crashed or was killed, or closed the log (killed on purpose: --evidence exit)"
+        return (f"it left no record of its end: {why}",)
+    if os.WIFEXITED(status):
+        code = os.WEXITSTATUS(status)
+        return (f"it left no record of its end, exit status {code}: it went past the detector",)
+    number = os.WTERMSIG(status)
+    return (f"it crashed: {signal.Signals(number).name}",) if number in _CRASHES else ()
 
 
 def _broken_down(kind: str) -> str:

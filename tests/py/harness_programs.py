@@ -92,6 +92,7 @@ BODIES = {
         fprintf(ready, "%d\\n", (int)getpid());
         fclose(ready);
         for (;;) pause();""",
+    "serve": "two_threads(); for (;;) pause();",
     "check_failed": """\
         pthread_t thread;
         pthread_create(&thread, 0, bump_in_thread, 0);

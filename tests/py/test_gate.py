@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from unittest.mock import Mock
 import pytest
 from harness_programs import COMPILERS, Programs, Raceshim
 from raceshim._gate import CommandRun, judge_command
+from raceshim.evidence._ends import Ends
 from raceshim.evidence._logs import LogFolder
 from raceshim.evidence._processes import ProcessLog, read_processes
 from raceshim.evidence._run import Ended, LeftBehind
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 BOTH = pytest.mark.parametrize("race", [True, False], ids=["race", "norace"])
 ALL = pytest.mark.parametrize("compiler", COMPILERS)
+#: The kernel tells the signal of those that lived long enough to be noticed.
+SILENT_CRASH = re.compile("DIED: it (crashed: SIGABRT|left no record of its end)")
 
 
 def result_of(raceshim: Raceshim, folder: Path, *words: str | Path, status: int) -> dict[str, Any]:
@@ -91,19 +95,49 @@ def test_process_that_ends_without_a_word(
 
 
 @ALL
-@pytest.mark.parametrize("body", ["abort", "killed"])
-def test_death_that_nobody_reports_is_not_clean(
-    raceshim: Raceshim, programs: Programs, body: str, compiler: str
+def test_crash_that_nobody_reports_is_not_clean(
+    raceshim: Raceshim, programs: Programs, compiler: str
 ) -> None:
-    """The shell swallows it; the runtimes report neither."""
-    dies, ends = (programs(name, compiler=compiler) for name in (body, "plain"))
+    """The shell swallows it, and the runtimes say nothing of SIGABRT."""
+    dies, ends = (programs(name, compiler=compiler) for name in ("abort", "plain"))
     for line in (f"{dies}; true", f"{dies}; {ends}"):
-        assert "no record of its end" in raceshim("gate", "--", "sh", "-c", line, status=4).stdout
+        shown = raceshim("gate", "--", "sh", "-c", line, status=4).stdout
+        assert SILENT_CRASH.search(shown)
     raceshim("gate", "--", "sh", "-c", f"{ends}; {ends}", status=0)
     # Where tests kill what they have started it is counted; but somebody has to come to an end.
     kills = raceshim("gate", "--evidence=exit", "--", "sh", "-c", f"{dies}; {ends}", status=0)
     assert "1 without a record of its end" in kills.stdout
     raceshim("gate", "--evidence=exit", "--", "sh", "-c", f"{dies}; true", status=4)
+
+
+def kernel_tells_of_ends() -> bool:
+    child = subprocess.Popen(["sleep", "60"])
+    ends = Ends()
+    ends.watch(child.pid)
+    child.kill()
+    child.wait()
+    try:
+        return ends.status(child.pid) is not None
+    finally:
+        ends.close()
+
+
+@ALL
+@pytest.mark.parametrize("name", ["TERM", "KILL", "PIPE", "ABRT"])
+def test_server_that_is_sent_a_signal(
+    raceshim: Raceshim, programs: Programs, compiler: str, name: str
+) -> None:
+    """Killed is an end like any other where the kernel tells, but a core is left by crashes."""
+    serve, ends = (programs(name, compiler=compiler) for name in ("serve", "plain"))
+    # The shell's parent is the gate, which holds the server from its start on.
+    held = 'grep -qs "^Pid:.*[^0-9]$!$" /proc/$PPID/fdinfo/*'
+    line = f"{serve} & until {held}; do :; done; kill -{name} $!; wait $!; {ends}"
+    clean = name != "ABRT" and kernel_tells_of_ends()
+    shown = raceshim("gate", "--", "sh", "-c", line, status=0 if clean else 4).stdout
+    assert "1 without a record of its end" in shown
+    assert bool(SILENT_CRASH.search(shown)) is not clean
+    alone = f"{serve} & until {held}; do :; done; kill -{name} $!; wait $!; true"
+    raceshim("gate", "--", "sh", "-c", alone, status=4)  # nobody knows of its threads
 
 
 @ALL

@@ -133,7 +133,7 @@ def test_killed_server_beside_a_client_without_threads(
 def test_start_without_an_end(
     raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
 ) -> None:
-    line = f"{programs('killed', compiler=compiler)}; true"
+    line = f"{programs('abort', compiler=compiler)}; true"
     result = gated(raceshim, tmp_path, "--", "sh", "-c", line, status=4)
     (process,) = result["processes"]
     assert (process["state"], process["completed"]) == ("DIED", False)

@@ -24,6 +24,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from raceshim.evidence._ends import Ends
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -63,6 +65,8 @@ class LogFolder:
             self.path.chmod(0o711)
             self._new.chmod(0o1733)
         self._count = 0
+        #: Of the processes that have a log.
+        self.ends = Ends()
         self._stop = threading.Event()
         self._watch: FolderWatch | None = None
         self._early: set[str] = set()
@@ -89,6 +93,7 @@ class LogFolder:
         if self._watch is not None:
             # The kernel takes its time, 5 ms and more, and nobody need wait for it.
             threading.Thread(target=self._watch.close, name="raceshim-close", daemon=True).start()
+        self.ends.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
     @property
@@ -163,3 +168,6 @@ class LogFolder:
                 os.rename(self._new / name, self._kept / f"{self._count}-{name}")  # noqa: PTH104
             except FileNotFoundError:
                 continue  # the other thread was faster
+            pid = name.rpartition(".")[2]
+            if pid.isdigit():
+                self.ends.watch(int(pid))

@@ -38,7 +38,8 @@ class ProcessLog:
     `program`, its `modules` and whether it was `threaded` are known when the process has ended of
     its own accord, `completed`, and the runtime leaves a record of that (ThreadSanitizer's do).
     `forked` processes run what another one has started. What was `printed` in place of a log may
-    be a part of what the process had to say, and so proves nothing about the rest.
+    be a part of what the process had to say, and so proves nothing about the rest. Of who left no
+    record the kernel may know the wait `status`.
     """
 
     detector: str
@@ -50,14 +51,15 @@ class ProcessLog:
     modules: tuple[str, ...] = ()
     forked: bool = False
     printed: bool = False
+    status: int | None = None
 
 
 def read_processes(logs: LogFolder, names: Names | None = None) -> tuple[ProcessLog, ...]:
     """Read all logs of a folder, in the order in which they began; `names` completes them."""
-    return tuple(_read(path, names) for path in logs.files())
+    return tuple(_read(path, logs, names) for path in logs.files())
 
 
-def _read(path: Path, names: Names | None) -> ProcessLog:
+def _read(path: Path, logs: LogFolder, names: Names | None) -> ProcessLog:
     name, _, pid = path.name.partition("-")[2].removesuffix(".xml").rpartition(".")
     data = path.read_bytes()
     if path.name.endswith(".xml"):
@@ -72,7 +74,10 @@ def _read(path: Path, names: Names | None) -> ProcessLog:
     if record is None or detector in _OTHERS:
         detector = "thread" if started else detector
         program = record.program if record else None
-        return ProcessLog(detector, int(pid), program, completed=False, parsed=parsed)
+        status = logs.ends.status(int(pid))
+        return ProcessLog(
+            detector, int(pid), program, completed=False, parsed=parsed, status=status
+        )
     return ProcessLog(
         "thread",
         int(pid),
