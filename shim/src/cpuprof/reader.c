@@ -11,6 +11,7 @@
 
 #define ROUND     100000000u /* ns between two looks at the threads */
 #define LONG      10u        /* rounds between two looks at what they block */
+#define GOING     100000u    /* ns between two looks whether the thread is gone */
 #define UNSTARTED 0
 #define STARTED   1
 #define OVER      2
@@ -98,6 +99,18 @@ int rshi_reader_start(void)
 	return err;
 }
 
+/*
+ * Not only done, but gone: the next session would find it among the program's threads, and nobody
+ * may take the library out of memory in which it returns. The kernel says so at once, when it has.
+ */
+static void wait_until_gone(int tid)
+{
+	int pid = rshi_getpid_sig();
+
+	while (!rshi_tgkill_sig(pid, tid, 0))
+		rshi_futex_wait_sig(&state, OVER, GOING);
+}
+
 void rshi_reader_stop(void)
 {
 	/* [CR3] release, pairs with [CR4]: all is said that the reader has to know. */
@@ -105,6 +118,7 @@ void rshi_reader_stop(void)
 	rshi_pool_call_sig(rshi_output.pool);
 	rshi_futex_wake_sig(&quit, 1, NULL);
 	wait_until(OVER);
+	wait_until_gone(rshi_cpuprof_sig.self);
 }
 
 void rshi_reader_forked(void)
