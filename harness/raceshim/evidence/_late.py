@@ -107,6 +107,7 @@ class _Log:
         self._written = written
         self._gcc = any("/libtsan.so" in line for line in lines)
         self._bases: dict[str, int] = {}
+        self._stamps: dict[str, int | None] = {}
         for line in lines:
             mapped = _MAPPING.match(line)
             if mapped is not None:
@@ -140,8 +141,13 @@ class _Log:
         places = self._places(module, frame.offset)
         return [frame._replace(place=place) for place in places] or [frame]
 
+    def _stamp(self, module: str) -> int | None:
+        if module not in self._stamps:
+            self._stamps[module] = self._names.stamp(module, self._written)
+        return self._stamps[module]
+
     def _places(self, module: str, offset: int) -> tuple[Place, ...]:
-        stamp = self._names.stamp(module, self._written)
+        stamp = self._stamp(module)
         if stamp is None:
             return ()
         return self._names.symbolizer.places(module, offset, stamp, relative=self._gcc)
@@ -196,7 +202,7 @@ class _Log:
 
     def _location(self, module: str, base: int) -> str | None:
         address = self._address or 0
-        stamp = self._names.stamp(module, self._written)
+        stamp = self._stamp(module)
         if stamp is None:
             return None
         found = self._names.symbolizer.variable(module, address - base, stamp)
