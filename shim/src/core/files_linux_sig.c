@@ -54,13 +54,14 @@ int rshi_create_sig(int dir, const char *name, int *fd)
 	return open_at(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fd);
 }
 
-int rshi_read_sig(int fd, void *buf, size_t n, size_t *got)
+/* By read, which takes no notice of @at, or by pread64. */
+static int read_by(long call, int fd, void *buf, size_t n, uint64_t at, size_t *got)
 {
 	size_t done = 0;
 
 	while (done < n) {
-		long result = rshi_call_sig(__NR_read, fd, (long)((char *)buf + done),
-		                            (long)(n - done), 0, 0);
+		long result = rshi_call_sig(call, fd, (long)((char *)buf + done), (long)(n - done),
+		                            (long)(at + done), 0);
 		int err = error_of(result);
 
 		if (err == EINTR)
@@ -75,25 +76,14 @@ int rshi_read_sig(int fd, void *buf, size_t n, size_t *got)
 	return 0;
 }
 
+int rshi_read_sig(int fd, void *buf, size_t n, size_t *got)
+{
+	return read_by(__NR_read, fd, buf, n, 0, got);
+}
+
 int rshi_read_at_sig(int fd, void *buf, size_t n, uint64_t at, size_t *got)
 {
-	size_t done = 0;
-
-	while (done < n) {
-		long result = rshi_call_sig(__NR_pread64, fd, (long)((char *)buf + done),
-		                            (long)(n - done), (long)(at + done), 0);
-		int err = error_of(result);
-
-		if (err == EINTR)
-			continue;
-		if (err)
-			return err;
-		if (result == 0)
-			break;
-		done += (size_t)result;
-	}
-	*got = done;
-	return 0;
+	return read_by(__NR_pread64, fd, buf, n, at, got);
 }
 
 int rshi_write_sig(int fd, const void *buf, size_t n)
