@@ -20,22 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <raceshim/cpuprof.h>
 
-#define FRAMES    14
-#define WARM      20
-#define SIGNALS   100 /* fewer than fit into a ring: nobody samples a thread 300,000 times a second */
-#define ROUNDS    120
-#define UNW_RIP   16
-#define UNW_WORDS 127
+#include "stack.h"
 
-static int (*unw_init)(uint64_t *cursor, void *context, int flags);
-static int (*unw_step)(uint64_t *cursor);
-static int (*unw_get_reg)(uint64_t *cursor, int reg, uintptr_t *value);
+#define WARM    20
+#define SIGNALS 100 /* fewer than fit into a ring: nobody samples a thread 300,000 times a second */
+#define ROUNDS  120
+
 static int (*gperf_start)(const char *path);
 static void (*gperf_stop)(void);
 
@@ -177,14 +172,6 @@ static int is_here(const struct profiler *p)
 	       (p->start != start_gperftools || gperf_stop);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static int frames;
 
 __attribute__((noinline)) static void run_rounds(void)
@@ -225,28 +212,11 @@ __attribute__((noinline)) static void run_rounds(void)
 	}
 }
 
-static volatile int depth_wanted;
-
-__attribute__((noinline)) static int descend(int depth)
-{
-	volatile char some[64];
-
-	some[depth % 64] = 1;
-	if (depth < depth_wanted)
-		return descend(depth + 1) + some[0];
-	run_rounds();
-	return some[1];
-}
-
 static void load_peers(void)
 {
-	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	void *library;
 
-	if (library) {
-		unw_init = dlsym(library, "_ULx86_64_init_local2");
-		unw_get_reg = dlsym(library, "_ULx86_64_get_reg");
-		unw_step = dlsym(library, "_ULx86_64_step");
-	}
+	load_libunwind();
 	setenv("CPUPROFILE_FREQUENCY", "1", 1);
 	library = dlopen("libprofiler.so.0", RTLD_NOW | RTLD_LOCAL);
 	if (library) {
@@ -264,7 +234,7 @@ int main(int argc, char **argv)
 	load_peers();
 	/* run_rounds, descend at least once, main, and three frames of libc below it */
 	depth_wanted = FRAMES - 6;
-	descend(0);
+	descend(0, run_rounds);
 	bare = profilers[0].best;
 	ours = profilers[1].best - bare;
 	printf("%-20s %8.0f ns\n", profilers[0].name, bare);

@@ -9,33 +9,25 @@
  * together take longer than the nanoseconds given as the first argument (0 or none: no limit).
  */
 
-#include <dlfcn.h>
 #include <execinfo.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "core/pool.h"
 #include "core/sys.h"
 #include "core/unwind.h"
+#include "stack.h"
 
-#define FRAMES    14
-#define SIGNALS   400
-#define ROUNDS    60
-#define UNW_RIP   16
-#define UNW_WORDS 127
+#define SIGNALS 400
+#define ROUNDS  60
 
 static uintptr_t pcs[RSHI_UNWIND_MAX];
 static int found;
-
-static int (*unw_init)(uint64_t *cursor, void *context, int flags);
-static int (*unw_step)(uint64_t *cursor);
-static int (*unw_get_reg)(uint64_t *cursor, int reg, uintptr_t *value);
 
 static void with_nothing(const ucontext_t *uc)
 {
@@ -125,14 +117,6 @@ static void on_signal(int signo, void *siginfo, void *ucontext)
 	walk(ucontext);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 __attribute__((noinline)) static void run_rounds(void)
 {
 	int pid = getpid(), tid = rshi_gettid_sig();
@@ -156,30 +140,6 @@ __attribute__((noinline)) static void run_rounds(void)
 	}
 }
 
-static volatile int depth_wanted;
-
-__attribute__((noinline)) static int descend(int depth)
-{
-	volatile char some[64];
-
-	some[depth % 64] = 1;
-	if (depth < depth_wanted)
-		return descend(depth + 1) + some[0];
-	run_rounds();
-	return some[1];
-}
-
-static void load_libunwind(void)
-{
-	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-
-	if (!library)
-		return;
-	unw_init = dlsym(library, "_ULx86_64_init_local2");
-	unw_get_reg = dlsym(library, "_ULx86_64_get_reg");
-	unw_step = dlsym(library, "_ULx86_64_step");
-}
-
 int main(int argc, char **argv)
 {
 	double limit = argc > 1 ? strtod(argv[1], NULL) : 0, signal_alone, ours;
@@ -196,7 +156,7 @@ int main(int argc, char **argv)
 	walk = with_tables;
 	rshi_tgkill_sig(getpid(), rshi_gettid_sig(), SIGUSR1);
 	depth_wanted = FRAMES - found - 2;
-	descend(0);
+	descend(0, run_rounds);
 
 	signal_alone = walkers[0].best;
 	ours = walkers[1].best - signal_alone;
