@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOINLINE __attribute__((noinline))
+#include "background.h"
 
 enum { STATUS = 7 };
 
@@ -33,34 +33,7 @@ extern char **environ;
 static char self[4096];
 static char *arguments[] = {"replacing", "arrived", "one", "", "three", NULL};
 static char *environment[] = {"MARK=mine", NULL, NULL};
-static int turns, attempts;
-
-static NOINLINE int blah(int x)
-{
-	if (x != 0)
-		return x + 42;
-	return x - 42;
-}
-
-static void *count_for_ever(void *arg)
-{
-	for (;;) {
-		__atomic_fetch_add(&turns, blah(1) - blah(0) - 84, __ATOMIC_RELAXED);
-		usleep(100);
-	}
-	return arg;
-}
-
-static void begin(void)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, count_for_ever, NULL) != 0)
-		abort();
-	pthread_detach(thread);
-	while (__atomic_load_n(&turns, __ATOMIC_RELAXED) < 3)
-		usleep(100);
-}
+static int attempts;
 
 static NOINLINE int arrived(int argc, char **argv)
 {
