@@ -75,6 +75,11 @@ def test_destructors_of_libraries_are_counted(loader: Path, a: Path, tmp_path: P
     assert run.of(run.only, "lib_ends") == (1,)
 
 
+def test_library_that_comes_after_main(loader: Path, a: Path, tmp_path: Path) -> None:
+    run = go(loader, tmp_path, "alone", f"+a{a}", "a", "a")
+    assert turns(run, run.only, a) == 2
+
+
 def test_library_that_comes_back_adds_up(loader: Path, a: Path, tmp_path: Path) -> None:
     steps = [f"+a{a}", "a", "a", "-a"]
     run = go(loader, tmp_path, *(5 * steps), f"+a{a}", "a")

@@ -11,9 +11,9 @@
 #include "core/files.h"
 #include "find.h"
 
-#define PATH_FIELD 5 /* of a line of /proc/self/maps */
+#define PATH_FIELD 5 /* of a line of /proc/PID/maps */
 
-/* A line of /proc/self/maps, taken in byte by byte: "begin-end perms offset device inode path". */
+/* A line of /proc/PID/maps, taken in byte by byte: "begin-end perms offset device inode path". */
 struct line {
 	uintptr_t bounds[2];
 	int field; /* which one the next byte belongs to; 0 are the bounds */
@@ -68,7 +68,7 @@ void rshi_find_path(const void *address, char *path, size_t size)
 	int fd, found = 0;
 
 	path[0] = '\0';
-	if (rshi_open_sig(RSHI_CWD, "/proc/self/maps", &fd))
+	if (rshi_open_sig(RSHI_CWD, "/proc/thread-self/maps", &fd))
 		return;
 	start_line(&line);
 	while (!found && !rshi_read_sig(fd, buf, sizeof(buf), &got) && got)
@@ -81,7 +81,7 @@ void rshi_find_path(const void *address, char *path, size_t size)
 
 void rshi_find_program(char *path, size_t size)
 {
-	if (rshi_readlink_sig("/proc/self/exe", path, size))
+	if (rshi_readlink_sig("/proc/thread-self/exe", path, size))
 		path[0] = '\0';
 }
 
