@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RSHI_CWD (-100) /* as a directory: the working directory */
+#define RSHI_CWD      (-100) /* as a directory: the working directory */
+#define RSHI_PATH_MAX 4096
 
 /* What a descriptor refers to. */
 struct rshi_file {

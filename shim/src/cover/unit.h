@@ -17,6 +17,7 @@
 
 #include <raceshim/cover_unit.h>
 
+#include "core/files.h"
 #include "core/lock.h"
 #include "sink.h"
 
@@ -51,7 +52,6 @@ struct rshi_cover_engine {
 	uint64_t (*live)(const struct rshi_unit *u, const void *copy);
 };
 
-#define RSHI_PATH_MAX     4096
 #define RSHI_BUILD_ID_MAX 64
 
 /* Written under the lock, and read with it held unless a field says otherwise. */

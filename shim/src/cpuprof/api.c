@@ -7,7 +7,7 @@
 #include <raceshim/sigsafe.h>
 
 #include "core/detector.h"
-#include "file.h"
+#include "core/whole_file.h"
 #include "output.h"
 #include "session_control.h"
 
@@ -63,7 +63,7 @@ __attribute__((noinline)) int rsh_cpuprof_write_file(const char *path)
 	rshi_frame_push(&caller);
 	rshi_will_read(&caller, path, n + 1);
 	rshi_frame_pop();
-	return rshi_file_write(path);
+	return rshi_whole_file(path, rshi_output_write);
 }
 
 __attribute__((noinline)) int rsh_cpuprof_stats(struct rsh_cpuprof_stats *stats)

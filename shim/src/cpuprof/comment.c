@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "comment.h"
+#include "core/text.h"
 #include "encode/pprof.h"
-#include "text.h"
 
 #define LINE 512
 

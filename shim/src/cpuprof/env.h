@@ -2,33 +2,17 @@
 #ifndef RSH_CPUPROF_ENV_H
 #define RSH_CPUPROF_ENV_H
 
-/* RACESHIM_CPUPROFILE: a profile of the whole process, written at its end. */
+/* RACESHIM_CPUPROFILE=PATH[:HZ[:CLOCK]]: a profile of the whole process, written at its end. */
 
-#include "file.h"
-#include "output.h"
-
-/* What the variable says. */
-struct rshi_wish {
-	struct rsh_cpuprof_options options;
-	char path[RSHI_PATH_MAX]; /* absolute; %p is still in it */
-};
-
-/* Take the variable's value apart. Returns NULL, or what is wrong with it. */
-const char *rshi_wish_parse(const char *value, struct rshi_wish *wish);
+#include <raceshim/cpuprof.h>
 
 /*
- * The path for process @pid; @is_first: it may have the name as it is. Returns 0 or ENAMETOOLONG.
+ * Take the variable's value apart, the path into RSHI_PATH_MAX bytes. Returns NULL, or what is wrong
+ * with it.
  */
-int rshi_wish_path(const struct rshi_wish *wish, uint64_t pid, int is_first, char *path,
-                   size_t size);
+const char *rshi_cpuprof_wish(const char *value, struct rsh_cpuprof_options *o, char *pattern);
 
 /* The program has taken SIGPROF away: say so, once, if there is somebody to say it to. */
 void rshi_env_taken(void);
-
-/*
- * Whether the parent process has the library and was started with this value. Before main only.
- * What cannot be read does not say so.
- */
-int rshi_parent_was_first(const char *variable, const char *value);
 
 #endif /* RSH_CPUPROF_ENV_H */

@@ -3,10 +3,9 @@
 
 #include <errno.h>
 
-#include <raceshim/sigsafe.h>
-
 #include "core/files.h"
 #include "core/ticks.h"
+#include "core/whole_file.h"
 #include "encode/pprof.h"
 #include "comment.h"
 #include "labels.h"
@@ -224,39 +223,10 @@ void rshi_output_stats(struct rsh_cpuprof_stats *stats)
 	rshi_unlock(&s->lock);
 }
 
-/* Bytes of a profile, kept until no lock is held. */
-struct bytes {
-	void *memory;
-	size_t size, used;
-};
-
-static int keep(void *arg, const void *buf, size_t n)
-{
-	struct bytes *b = arg;
-
-	if (n > b->size - b->used) {
-		size_t size = b->size ? b->size * 2 : (size_t)1 << 16;
-		void *memory;
-
-		while (size - b->used < n)
-			size *= 2;
-		if (rshi_mmap_sig(size, &memory))
-			return ENOMEM;
-		rsh_memcpy_sig(memory, b->memory, b->used);
-		if (b->memory)
-			rshi_munmap_sig(b->memory, b->size);
-		b->memory = memory;
-		b->size = size;
-	}
-	rsh_memcpy_sig((char *)b->memory + b->used, buf, n);
-	b->used += n;
-	return 0;
-}
-
-static int encode(struct bytes *b)
+static int encode(struct rshi_grow *bytes)
 {
 	struct rshi_output *out = &rshi_output;
-	const struct rsh_writer keeper = {keep, b};
+	const struct rsh_writer keeper = {rshi_keep, bytes};
 	struct rsh_cpuprof_stats stats;
 	uint64_t end;
 	int err;
@@ -275,15 +245,11 @@ static int encode(struct bytes *b)
 
 int rshi_output_write(const struct rsh_writer *w)
 {
-	struct bytes b = {0};
+	struct rshi_grow bytes = {0};
 	int err;
 
 	rshi_lock(&rshi_output.lock);
-	err = encode(&b);
+	err = encode(&bytes);
 	rshi_unlock(&rshi_output.lock);
-	if (!err)
-		err = w->write(w->arg, b.memory, b.used);
-	if (b.memory)
-		rshi_munmap_sig(b.memory, b.size);
-	return err;
+	return rshi_hand_over(&bytes, err, w);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RSH_CPUPROF_TEXT_H
-#define RSH_CPUPROF_TEXT_H
+#ifndef RSH_CORE_TEXT_H
+#define RSH_CORE_TEXT_H
 
 /* Putting a line or a path together without libc; what does not fit is left out, and known. */
 
@@ -49,4 +49,4 @@ static inline void rshi_text_number(struct rshi_text *t, uint64_t v)
 		rshi_text_byte(t, digits[--n]);
 }
 
-#endif /* RSH_CPUPROF_TEXT_H */
+#endif /* RSH_CORE_TEXT_H */

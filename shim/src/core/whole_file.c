@@ -3,10 +3,12 @@
 
 #include <errno.h>
 
-#include "core/files.h"
-#include "file.h"
-#include "output.h"
+#include <raceshim/sigsafe.h>
+
+#include "files.h"
+#include "sys.h"
 #include "text.h"
+#include "whole_file.h"
 
 static int write_bytes(void *fd, const void *buf, size_t n)
 {
@@ -28,7 +30,7 @@ static int name_temporary(char *name, size_t size, const char *path)
 	return t.is_cut ? ENAMETOOLONG : 0;
 }
 
-int rshi_file_write(const char *path)
+int rshi_whole_file(const char *path, int (*write)(const struct rsh_writer *w))
 {
 	char temporary[RSHI_PATH_MAX];
 	struct rsh_writer w = {write_bytes, NULL};
@@ -40,7 +42,7 @@ int rshi_file_write(const char *path)
 	if (err)
 		return err;
 	w.arg = &fd;
-	err = rshi_output_write(&w);
+	err = write(&w);
 	/* Some file systems tell at the close that there was no room. */
 	err_of_close = rshi_close_sig(fd);
 	if (!err && err_of_close != EINTR)
@@ -49,5 +51,25 @@ int rshi_file_write(const char *path)
 		err = rshi_rename_sig(RSHI_CWD, temporary, path, 0);
 	if (err)
 		rshi_unlink_sig(RSHI_CWD, temporary);
+	return err;
+}
+
+int rshi_keep(void *arg, const void *buf, size_t n)
+{
+	struct rshi_grow *kept = arg;
+	int err = rshi_grow_reserve(kept, n);
+
+	if (err)
+		return err;
+	rsh_memcpy_sig(kept->p + kept->used, buf, n);
+	kept->used += n;
+	return 0;
+}
+
+int rshi_hand_over(struct rshi_grow *kept, int err, const struct rsh_writer *w)
+{
+	if (!err)
+		err = w->write(w->arg, kept->p, kept->used);
+	rshi_grow_free(kept);
 	return err;
 }
