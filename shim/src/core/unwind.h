@@ -3,7 +3,7 @@
 #define RSH_CORE_UNWIND_H
 
 /*
- * The stack of the code that a signal handler has interrupted, as pcs.
+ * The stack of the code that a signal handler has interrupted, or of a function's caller, as pcs.
  *
  * Everything here may run in a handler at any instruction of any program: it takes no lock, has no
  * memory but static arrays, calls nothing of libc's but _dl_find_object, tells no detector
@@ -47,6 +47,32 @@ struct rshi_stack {
  */
 void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack);
 void rshi_unwind_fp_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack);
+
+/* Where a function was called from, as its caller sees it. */
+struct rshi_here {
+	uintptr_t pc; /* the return address */
+	uintptr_t sp; /* behind it, or on other machines at most that: nothing lies below */
+	uintptr_t fp; /* the caller's frame pointer, if it keeps one */
+};
+
+/* The call of the function that this is evaluated in the body of. */
+#define RSHI_HERE()                                                                                \
+	{                                                                                          \
+	        .pc = (uintptr_t)__builtin_return_address(0),                                      \
+	        .sp = (uintptr_t)((void **)__builtin_frame_address(0) + 2),                        \
+	        .fp = (uintptr_t)(*(void **)__builtin_frame_address(0)),                           \
+	}
+
+/*
+ * Walk the stack of the calling thread from a function's call on: pcs[0] is its return address, the
+ * others are those of its callers; at most @max, and at most RSHI_UNWIND_MAX. The function is one
+ * that is still running, in this thread, and so are all between it and this. The program's traceback
+ * function is not asked, for there is no ucontext.
+ */
+void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                          struct rshi_stack *stack);
+void rshi_unwind_fp_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                             struct rshi_stack *stack);
 
 /*
  * A traceback function of the program's, for stacks that only it understands, such as those of an

@@ -16,3 +16,9 @@ void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rs
 	}
 	rshi_unwind_fp_sig(ucontext, pcs, max, stack);
 }
+
+void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                          struct rshi_stack *stack)
+{
+	rshi_unwind_fp_here_sig(here, pcs, max, stack);
+}

@@ -363,38 +363,58 @@ static int step(struct walk *w)
 	return at_sigreturn(w) ? cross_signal_frame(w) : step_by_frame_pointer(w);
 }
 
-void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack)
+/* From where @w starts, whose first pc is a frame's in any case. */
+static void walk(struct walk *w, uintptr_t *pcs, size_t limit, struct rshi_stack *stack)
 {
-	struct walk w;
-	size_t limit = max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, n;
 	int end = RSHI_END_DEPTH;
+	size_t n = 0;
 
-	stack->guessed = 0;
-	n = rshi_traceback_sig(ucontext, pcs, limit);
-	if (n) {
-		stack->n = (uint32_t)n;
-		stack->end = RSHI_END_USER;
-		return;
-	}
-	start(&w, ucontext);
 	for (unsigned int i = 0; i < OBJECTS; i++) {
-		w.objects[i].start = 0;
-		w.objects[i].end = 0;
+		w->objects[i].start = 0;
+		w->objects[i].end = 0;
 	}
-	w.next = 0;
-	w.guessed = 0;
+	w->next = 0;
+	w->guessed = 0;
 	while (n < limit) {
-		pcs[n++] = w.regs.r[RSHI_PC];
-		end = step(&w);
+		pcs[n++] = w->regs.r[RSHI_PC];
+		end = step(w);
 		if (end)
 			break;
-		if (!w.regs.r[RSHI_PC]) {
+		if (!w->regs.r[RSHI_PC]) {
 			end = RSHI_END_ROOT;
 			break;
 		}
 		end = RSHI_END_DEPTH;
 	}
 	stack->n = (uint32_t)n;
-	stack->guessed = w.guessed;
+	stack->guessed = w->guessed;
 	stack->end = (enum rshi_unwind_end)end;
+}
+
+void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack)
+{
+	struct walk w;
+	size_t limit = max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, n;
+
+	n = rshi_traceback_sig(ucontext, pcs, limit);
+	if (n) {
+		stack->n = (uint32_t)n;
+		stack->guessed = 0;
+		stack->end = RSHI_END_USER;
+		return;
+	}
+	start(&w, ucontext);
+	walk(&w, pcs, limit, stack);
+}
+
+void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                          struct rshi_stack *stack)
+{
+	struct walk w;
+
+	/* Frames whose callers are found by other registers are not worth keeping those around. */
+	w.regs.r[RBP] = here->fp;
+	enter_caller(&w, here->sp, here->pc, 1u << RBP);
+	rshi_reader_start_sig(&w.reader, here->sp, rshi_thread_pointer());
+	walk(&w, pcs, max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, stack);
 }

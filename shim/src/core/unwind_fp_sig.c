@@ -8,17 +8,16 @@
 #include "unwind.h"
 #include "unwind_read.h"
 
-void rshi_unwind_fp_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack)
+static void walk(uintptr_t pc, uintptr_t sp, uintptr_t fp, uintptr_t *pcs, size_t max,
+                 struct rshi_stack *stack)
 {
-	const struct ucontext *uc = ucontext;
-	uintptr_t sp = rshi_context_sp(uc), fp = rshi_context_fp(uc), next, pc;
-	struct rshi_reader reader;
 	size_t limit = max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, n = 0;
+	struct rshi_reader reader;
+	uintptr_t next;
 
 	stack->guessed = 0;
 	stack->end = RSHI_END_DEPTH;
 	rshi_reader_start_sig(&reader, sp, rshi_thread_pointer());
-	pc = rshi_context_pc(uc);
 	while (n < limit) {
 		pcs[n++] = pc;
 		if (!fp) {
@@ -40,4 +39,17 @@ void rshi_unwind_fp_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct
 		fp = next;
 	}
 	stack->n = (uint32_t)n;
+}
+
+void rshi_unwind_fp_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack)
+{
+	const struct ucontext *uc = ucontext;
+
+	walk(rshi_context_pc(uc), rshi_context_sp(uc), rshi_context_fp(uc), pcs, max, stack);
+}
+
+void rshi_unwind_fp_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                             struct rshi_stack *stack)
+{
+	walk(here->pc, here->sp, here->fp, pcs, max, stack);
 }
