@@ -24,6 +24,7 @@ static const struct rshi_pprof_type types[] = {{"samples", "count"}, {"cpu", "na
 static const struct rshi_pprof_options options = {
         .types = types,
         .n_types = 2,
+        .default_type = "samples",
         .period_type = {"cpu", "nanoseconds"},
         .period = 10000000,
 };

@@ -280,6 +280,7 @@ def test_the_example_is_what_was_put_into_it(example: Path) -> None:
     assert (tuple(profile.period_type), profile.period) == (("cpu", "nanoseconds"), 10_000_000)
     assert (profile.time, profile.duration) == (1_700_000_000_000_000_000, 5_000_000_000)
     assert profile.comments == ("clock: a test", "")
+    assert profile.default_type == "samples"
 
 
 def test_gzip_and_protoc_read_the_example(example: Path) -> None:

@@ -27,6 +27,8 @@ static int intern_types(struct rshi_pprof *p, const struct rshi_pprof_options *o
 			err = rshi_pprof_string(p, options->types[i].unit, &p->units[i]);
 	}
 	if (!err)
+		err = rshi_pprof_string(p, options->default_type, &p->default_type);
+	if (!err)
 		err = rshi_pprof_string(p, options->period_type.type, &p->period_type);
 	return err ? err : rshi_pprof_string(p, options->period_type.unit, &p->period_unit);
 }

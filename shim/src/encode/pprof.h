@@ -32,8 +32,9 @@ struct rshi_pprof_type {
 
 /* Texts are copied. */
 struct rshi_pprof_options {
-	const struct rshi_pprof_type *types; /* of each of a sample's values; tools show the last */
+	const struct rshi_pprof_type *types; /* of each of a sample's values */
 	size_t n_types;                      /* 1 to RSHI_PPROF_VALUES_MAX */
+	const char *default_type;            /* the one that tools show; NULL: the last */
 	struct rshi_pprof_type period_type;  /* of @period; with a type of NULL there is none */
 	int64_t period;
 	int called; /* stacks begin with a return address, as a function sees its own callers; if 0

@@ -50,6 +50,7 @@ struct rshi_pprof {
 	size_t n_types;
 	uint32_t types[RSHI_PPROF_VALUES_MAX];
 	uint32_t units[RSHI_PPROF_VALUES_MAX];
+	uint32_t default_type;
 	uint32_t period_type;
 	uint32_t period_unit;
 	int64_t period;

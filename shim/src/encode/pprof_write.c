@@ -23,6 +23,7 @@ enum {
 	PROFILE_PERIOD_TYPE = 11,
 	PROFILE_PERIOD = 12,
 	PROFILE_COMMENT = 13,
+	PROFILE_DEFAULT_TYPE = 14,
 
 	TYPE_TYPE = 1,
 	TYPE_UNIT = 2,
@@ -275,6 +276,7 @@ static int put_profile(struct rshi_pprof *p, struct rshi_gzip *z, int64_t start,
 	}
 	put_comments(&p->comments, z);
 	put_comments(&p->remarks, z);
+	rshi_put_number(z, PROFILE_DEFAULT_TYPE, p->default_type);
 	/* Last, since writing the others may need more of them. */
 	put_strings(p, z);
 	return 0;
