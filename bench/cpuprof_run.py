@@ -16,7 +16,7 @@ from pathlib import Path
 from raceshim.cc import _prefix
 from raceshim.cover._elf import Elf
 from raceshim.prof import _read
-from raceshim.prof._record import plan_for
+from raceshim.prof._record import plan_for, wishes
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "bench/cpuprof_workload.c"
@@ -72,9 +72,9 @@ def clock_alone(program: Path, variant: int, work: str, hz: int) -> Run:
 def ours(program: Path, variant: int, work: str, hz: int) -> Run:
     """Run it under our profiler."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = plan_for(Path(folder) / "p", frequency=hz, clock="auto", preload=True)
+        plan = plan_for(Path(folder) / "p", wishes(frequency=hz))
         run = _run(program, variant, work, plan.environment({}, _prefix.shared_library()))
-        (file,) = plan.files()
+        (file,) = plan.files(plan.wishes[0])
         profile = _read.read_file(file)
     counted = tuple(
         (sample.values[0], tuple(frame.function for frame in sample.stack))

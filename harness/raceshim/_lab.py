@@ -106,27 +106,33 @@ class Program:
             verdict = judge_logs(logs, command, ended, left, detector)
         return Observed(verdict, ended.stdout, ended.stderr, ended.status)
 
-    def profile(
+    def profile(  # noqa: PLR0913 - by name
         self,
         *args: str,
-        hz: int = 1000,
+        hz: int | None = None,
         clock: str = "auto",
+        heap: int | None = None,
+        locks: str | None = None,
         env: Mapping[str, str] | None = None,
         timeout: float | None = None,
         cwd: Path | None = None,
     ) -> Profiled:
-        """Run it under the CPU profiler too: `.profile().assert_share("parse", at_most=20)`.
+        """Run it under a profiler too: `.profile().assert_share("parse", at_most=20)`.
 
-        `clock` is auto, perf, timer or wall, as of `raceshim prof record`. What was observed of
-        the run itself is in `.observed`.
+        That of CPU time takes `hz` samples a second (1000); `clock` is auto, perf, timer or wall.
+        `heap=1` records every block of memory, `heap=524288` one of so many bytes; `locks="1:1"`
+        every wait. With several, `.of("heap")` is one of them. As `raceshim prof record`. What was
+        observed of the run itself is in `.observed`.
         """
         from tempfile import TemporaryDirectory  # noqa: PLC0415 - most tests profile nothing
 
         from raceshim.prof._lab import profiled  # noqa: PLC0415
-        from raceshim.prof._record import library, plan_for  # noqa: PLC0415
+        from raceshim.prof._record import library, plan_for, wishes  # noqa: PLC0415
 
         with TemporaryDirectory(prefix="raceshim-") as folder, library() as preloaded:
-            plan = plan_for(Path(folder) / "profile", frequency=hz, clock=clock)
+            cpu = hz or (1000 if heap is None and locks is None else None)
+            asked = wishes(frequency=cpu, clock=clock, heap=heap, locks=locks)
+            plan = plan_for(Path(folder) / "profile", asked)
             environ = plan.environment({**os.environ, **(env or {})}, preloaded)
             observed = self.run(*args, env=environ, timeout=timeout, cwd=cwd)
             return profiled(observed, plan)

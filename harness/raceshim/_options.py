@@ -23,7 +23,7 @@ Value = str | int | float | bool | None
 class Option:
     """One option: its name, how its text is read, its default, and what people are told."""
 
-    __slots__ = ("choices", "default", "help", "metavar", "name", "read")
+    __slots__ = ("bare", "choices", "default", "help", "metavar", "name", "read")
 
     def __init__(  # noqa: PLR0913 - a declaration
         self,
@@ -34,14 +34,16 @@ class Option:
         *,
         metavar: str = "",
         choices: tuple[str, ...] = (),
+        bare: Value = None,
     ) -> None:
-        """Declare."""
+        """Declare; `bare` is the value where the option alone will do."""
         self.name = name
         self.read = read
         self.default = default
         self.help = text
         self.metavar = metavar
         self.choices = choices
+        self.bare = bare
 
     @property
     def is_switch(self) -> bool:
@@ -99,6 +101,21 @@ def _frequency(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 5000:
         raise ValueError(f"{text!r} is no whole number from 1 to 5000")
     return int(text)
+
+
+def _bytes(text: str) -> int:
+    number, unit = (text[:-1], text[-1]) if text[-1:].isalpha() else (text, "")
+    factor = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(unit.lower(), 0)
+    if not number.isdigit() or not 1 <= int(number) * factor <= 1 << 40:
+        raise ValueError(f"{text!r} is no number of bytes, as 1, 4096 or 512k")
+    return int(number) * factor
+
+
+def _waits(text: str) -> str:
+    """Return nanoseconds, or nanoseconds and one of how many unlocks."""
+    if not all(part.isdigit() and 1 <= int(part) <= 10**9 for part in text.split(":", 1)):
+        raise ValueError(f"{text!r} is neither NS nor NS:N, from 1 to 1000000000 each")
+    return text
 
 
 def _percentage(text: str) -> float:
@@ -328,6 +345,25 @@ PROF_OPTIONS = {
             choices=("auto", "perf", "timer", "wall"),
         ),
         Option("wall", _truth, False, "the same as --clock wall"),
+        Option("cpu", _truth, False, "record CPU time, as without --heap and --locks"),
+        Option(
+            "heap",
+            _bytes,
+            None,
+            "record memory: one block of so many bytes that are allocated (512k); 1 = every block",
+            metavar="BYTES",
+            bare=512 << 10,
+        ),
+        Option(
+            "locks",
+            _waits,
+            None,
+            "record who waits for locks and other threads, all waits of NS nanoseconds (100000) "
+            "and a fair share of shorter ones; and who held them meanwhile, one of N (10) times; "
+            "1:1 = everything",
+            metavar="NS[:N]",
+            bare="100000:10",
+        ),
         Option(
             "preload",
             str,
@@ -362,7 +398,8 @@ PROF_OPTIONS = {
             "sample_index",
             str,
             None,
-            "which of the samples' values counts, by name or number (cpu)",
+            "which of the samples' values counts, by name or number (what the profile says: cpu, "
+            "inuse_space, delay)",
             metavar="NAME",
         ),
         Option(
@@ -396,15 +433,21 @@ PROF_OPTIONS = {
         OPTIONS["json"],
     )
 }
-_PART = ("focus", "ignore", "label", "sample_index", "lines")
+_SELECT = ("focus", "ignore", "label")
+_PART = (*_SELECT, "sample_index", "lines")
 #: The commands of `raceshim prof`: what they do, what they take, and which options.
 PROF_COMMANDS = {
     "record": (
-        "run a command and sample it",
+        "run a command and sample where its time goes, its memory, or its waiting",
         "",
-        ("frequency", "output", "clock", "wall", "preload"),
+        ("cpu", "frequency", "clock", "wall", "heap", "locks", "output", "preload"),
     ),
     "top": ("print where the time went", "FILE ...", ("count", "cum", "by", *_PART, "json")),
+    "leaks": (
+        "print what memory was in use at the end, by the calls that asked for it",
+        "FILE ...",
+        ("count", *_SELECT, "lines", "json"),
+    ),
     "tree": (
         "print who called what",
         "FILE ...",

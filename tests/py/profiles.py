@@ -22,19 +22,31 @@ CALLS = {
     "main worker hot25": 25,
 }
 PERIOD = 10_000_000
+CPU = (("samples", "count"), ("cpu", "nanoseconds"))
+HEAP = (
+    ("alloc_objects", "count"),
+    ("alloc_space", "bytes"),
+    ("inuse_objects", "count"),
+    ("inuse_space", "bytes"),
+)
 
 
 class Builder:
     """Makes the message; what is damaged on purpose is done to `message`."""
 
-    def __init__(self, program: str = "/bin/prog", shift: int = 0) -> None:
+    def __init__(
+        self,
+        program: str = "/bin/prog",
+        shift: int = 0,
+        types: tuple[tuple[str, str], ...] = CPU,
+    ) -> None:
         """Begin; `shift` is where the loader has put the program this time."""
         self.message: Any = profile_class()()
         self._shift = shift
         self._strings: dict[str, int] = {}
         self._locations: dict[str, int] = {}
         self.string("")
-        for kind, unit in (("samples", "count"), ("cpu", "nanoseconds")):
+        for kind, unit in types:
             self.message.sample_type.add(type=self.string(kind), unit=self.string(unit))
         self.message.period_type.type = self.string("cpu")
         self.message.period_type.unit = self.string("nanoseconds")
@@ -87,8 +99,12 @@ class Builder:
         return number
 
     def sample(self, calls: str, count: int, **labels: str | int) -> Builder:
+        """Add a stack, root first, of a CPU profile."""
+        return self.stack(calls, (count, count * PERIOD), **labels)
+
+    def stack(self, calls: str, values: tuple[int, ...], **labels: str | int) -> Builder:
         """Add a stack, root first."""
-        sample = self.message.sample.add(value=[count, count * PERIOD])
+        sample = self.message.sample.add(value=values)
         sample.location_id.extend(reversed([self.location(text) for text in calls.split()]))
         for key, value in labels.items():
             label = sample.label.add(key=self.string(key))

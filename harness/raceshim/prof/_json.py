@@ -8,6 +8,7 @@ top:  by, rows: [{name, module, file, line, flat, cum}]
 tree: by, nodes: [{depth, name, module, file, line, flat, cum}], each before its children
 diff: by, before, after (heads), rows: [{name, module, file, line, before, after, share_before,
       share_after}]
+leaks: leaks: [{space, objects, alloc_space, alloc_objects, stack: [{name, module, file, line}]}]
 raw:  see `_raw`
 """
 
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
 def head(profile: Profile, index: int, selected: int) -> dict[str, object]:
     """Return what the numbers are of."""
     kind = profile.types[index]
-    counts = next((i for i, t in enumerate(profile.types) if t.unit == "count"), index)
+    counts = profile.counts(index)
     return {
         "files": list(profile.files),
         "type": kind.type,
         "unit": kind.unit,
         "total": sum(value for _, value in profile.values(index)),
         "selected": selected,
-        "samples": sum(value for _, value in profile.values(counts)),
+        "samples": sum(value for _, value in profile.values(index if counts is None else counts)),
         "duration_ns": profile.duration,
         "comments": list(profile.comments),
         "lost": profile.lost(index),

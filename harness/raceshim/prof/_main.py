@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
     from raceshim.prof._model import Profile
 
-_SHORT = {"frequency": "-F", "output": "-o", "count": "-n"}
+_SHORT = {"frequency": "-F", "output": "-o", "count": "-n", "sample_index": "--type"}
 _EXAMPLES = {
     "": "raceshim prof record -o run.pb.gz -- ./program\nraceshim prof top run.pb.gz",
-    "record": "raceshim prof record -F 1000 -o run.pb.gz -- ./program --its-option",
+    "record": "raceshim prof record -F 1000 -o run.pb.gz -- ./program --its-option\n"
+    "raceshim prof record --heap -o heap.pb.gz -- ./program\n"
+    "raceshim prof record --heap=1 --locks -- ./program",
     "top": "raceshim prof top --focus parse run.pb.gz\nraceshim prof top --by line -n 10 run.pb.gz",
+    "leaks": "raceshim prof record --heap=1 -- ./program\nraceshim prof leaks raceshim.pb.gz",
     "tree": "raceshim prof tree --min 2 run.pb.gz\nraceshim prof tree --callers run.pb.gz",
     "diff": "raceshim prof diff before.pb.gz after.pb.gz",
     "flamegraph": "raceshim prof flamegraph -o run.html run.pb.gz",
@@ -46,6 +49,9 @@ def main(words: Sequence[str]) -> int:
     if words[:1] == ["record"] and "--" in words:
         place = words.index("--")
         words, command = words[:place], words[place + 1 :]
+    if words[:1] == ["record"]:  # what may follow is the command's
+        bare = [o.flag for o in PROF_OPTIONS.values() if o.bare is not None]
+        words = [f"{word}=" if word in bare else word for word in words]
     parser = build_parser()
     parsed = parser.parse_args(words)
     if parsed.command is None:
@@ -70,8 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="raceshim prof",
-        description="Record CPU profiles, under race detectors too, and read them: all that has "
-        "the format of pprof, of raceshim, Go and others. Several files are added up.",
+        description="Record where a program's time, memory and waiting go, under race detectors "
+        "too, and read profiles: all that has the format of pprof, of raceshim, Go and others. "
+        "Several files are added up.",
         epilog=_epilog("", _STATUS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -108,6 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
                 *flags,
                 dest=option_name,
                 help=option.help,
+                nargs="?" if option.bare is not None else None,
                 metavar=option.metavar or "|".join(option.choices),
                 action="append" if option_name == "label" else "store",
             )
@@ -122,7 +130,9 @@ def _epilog(name: str, status: str) -> str:
 def _read_options(parsed: argparse.Namespace) -> None:
     for name in PROF_COMMANDS[parsed.command][2]:
         option, value = PROF_OPTIONS[name], getattr(parsed, name)
-        if isinstance(value, str):
+        if value == "" and option.bare is not None:
+            setattr(parsed, name, option.bare)
+        elif isinstance(value, str):
             setattr(parsed, name, option.parse(value, option.flag))
         elif value is None:
             setattr(parsed, name, option.default)
@@ -134,6 +144,9 @@ def _run(parsed: argparse.Namespace) -> None:
         return
     whole = _load(parsed.places, parsed)
     profile = _selection(parsed).of(whole)
+    if parsed.command == "leaks":
+        _leaks_command(parsed, whole, profile)
+        return
     index = profile.index(parsed.sample_index)
     if parsed.command == "top":
         _top_command(parsed, whole, profile, index)
@@ -147,7 +160,7 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _load(places: Sequence[str], parsed: argparse.Namespace) -> Profile:
     profile = _read.read(places)
-    if parsed.lines or parsed.by in ("line", "file"):
+    if parsed.lines or getattr(parsed, "by", None) in ("line", "file"):
         from raceshim.prof._lines import with_lines  # noqa: PLC0415 - starts a symbolizer
 
         profile, warnings = with_lines(profile)
@@ -186,6 +199,16 @@ def _tree_command(parsed: argparse.Namespace, whole: Profile, part: Profile, ind
     ]
     head = _json.head(whole, index, root.cum)
     _write(parsed, text, {**head, "by": namer.by, "nodes": _json.tree_nodes(nodes)})
+
+
+def _leaks_command(parsed: argparse.Namespace, whole: Profile, part: Profile) -> None:
+    from raceshim.prof import _leaks  # noqa: PLC0415
+
+    found = _leaks.leaks(part)
+    namer = Namer("line" if parsed.lines else "function", part)
+    text = list(_leaks.text(whole, found, namer, parsed.count))
+    head = _json.head(whole, part.index("inuse_space"), sum(leak.space for leak in found))
+    _write(parsed, text, {**head, "leaks": _leaks.rows(found, namer)})
 
 
 def _diff(parsed: argparse.Namespace) -> None:

@@ -121,6 +121,14 @@ class Profile:
             f"--sample-index {wish}: {self.where} has {', '.join(names)} (0 to {len(names) - 1})"
         )
 
+    def counts(self, index: int) -> int | None:
+        """Return the place of the number of samples, blocks or events that a value belongs to.
+
+        Types come in pairs, `inuse_objects` before `inuse_space`.
+        """
+        places = [place for place, kind in enumerate(self.types) if kind.unit == "count"]
+        return max((p for p in places if p <= index), default=places[0] if places else None)
+
     def values(self, index: int) -> Iterator[tuple[Sample, int]]:
         """Return the samples with one of their values."""
         for sample in self.samples:

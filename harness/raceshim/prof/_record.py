@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from raceshim.prof._model import Profile
 
-VARIABLE = "RACESHIM_CPUPROFILE"
 _OUTPUT = "raceshim.pb.gz"
 _SUFFIX = ".pb.gz"
 #: So many files are named in the summary.
@@ -37,21 +36,62 @@ _NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """A profile that every process is to make of itself."""
+
+    kind: str
+    #: What stands behind the path in the environment variable.
+    more: str
+
+    @property
+    def variable(self) -> str:
+        """The variable that asks for it."""
+        return {
+            "cpu": "RACESHIM_CPUPROFILE",
+            "heap": "RACESHIM_HEAPPROFILE",
+            "locks": "RACESHIM_LOCKPROFILE",
+        }[self.kind]
+
+
+def wishes(
+    *,
+    frequency: int | None = None,
+    clock: str = "auto",
+    heap: int | None = None,
+    locks: str | None = None,
+) -> tuple[Wish, ...]:
+    """Return what is to be recorded: CPU time at a frequency, memory, waiting."""
+    found = []
+    if frequency is not None:
+        found.append(Wish("cpu", f":{frequency}" + (f":{clock}" if clock != "auto" else "")))
+    if heap is not None:
+        found.append(Wish("heap", f":{heap}"))
+    if locks is not None:
+        found.append(Wish("locks", f":{locks}"))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Where the profiles of a command go, and how they are taken."""
 
     output: Path
-    frequency: int = 100
-    clock: str = "auto"
+    wishes: tuple[Wish, ...]
     preload: bool = True
 
-    @property
-    def _stem(self) -> str:
-        return self.output.name.removesuffix(_SUFFIX)
+    def path(self, wish: Wish) -> Path:
+        """Return the name that the profile of a single process gets."""
+        if len(self.wishes) == 1:
+            return self.output
+        return self.output.with_name(f"{self._stem(wish)}{_SUFFIX}")
 
-    def files(self) -> list[Path]:
+    def _stem(self, wish: Wish) -> str:
+        stem = self.output.name.removesuffix(_SUFFIX)
+        return stem if len(self.wishes) == 1 else f"{stem}.{wish.kind}"
+
+    def files(self, wish: Wish) -> list[Path]:
         """Return the files that processes have left, oldest process first."""
-        name = re.compile(re.escape(self._stem) + r"\.(\d+)" + re.escape(_SUFFIX))
+        name = re.compile(re.escape(self._stem(wish)) + r"\.(\d+)" + re.escape(_SUFFIX))
         found = [
             (int(m[1]), p) for p in self.output.parent.iterdir() if (m := name.fullmatch(p.name))
         ]
@@ -59,15 +99,16 @@ class Plan:
 
     def clear(self) -> None:
         """Remove what an earlier recording has left under the same name."""
-        for path in (self.output, *self.files()):
-            path.unlink(missing_ok=True)
+        for wish in self.wishes:
+            for path in (self.path(wish), *self.files(wish)):
+                path.unlink(missing_ok=True)
 
     def environment(self, base: Mapping[str, str], preloaded: str) -> dict[str, str]:
         """Return the environment in which every process profiles itself."""
-        pattern = self.output.with_name(f"{self._stem}.%p{_SUFFIX}")
-        told = {VARIABLE: f"{pattern}:{self.frequency}"}
-        if self.clock != "auto":
-            told[VARIABLE] += f":{self.clock}"
+        told = {
+            wish.variable: f"{self.output.with_name(f'{self._stem(wish)}.%p{_SUFFIX}')}{wish.more}"
+            for wish in self.wishes
+        }
         if self.preload:
             libraries = (preloaded, base.get("LD_PRELOAD", ""))
             told["LD_PRELOAD"] = " ".join(part for part in libraries if part)
@@ -81,22 +122,28 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     """Run the command; return its exit status, or 4 if it succeeded but left no profile."""
     if not command:
         raise UsageError("nothing to record: raceshim prof record [options] -- COMMAND")
-    plan = plan_for(
-        parsed.output or _OUTPUT,
-        frequency=parsed.frequency,
+    asked = wishes(
+        frequency=parsed.frequency if parsed.cpu or not (parsed.heap or parsed.locks) else None,
         clock="wall" if parsed.wall else parsed.clock,
-        preload=parsed.preload != "no",
+        heap=parsed.heap,
+        locks=parsed.locks,
     )
+    plan = plan_for(parsed.output or _OUTPUT, asked, preload=parsed.preload != "no")
     plan.clear()
     with library() as preloaded:
         status = _run(command, plan.environment(os.environ, preloaded))
-    profiles, damaged = collect(plan)
-    sys.stderr.write("".join(f"raceshim: {line}\n" for line in _summary(profiles, damaged)))
     status = 128 - status if status < 0 else status
-    return status if profiles else status or INCONCLUSIVE
+    missing = False
+    for wish in plan.wishes:
+        profiles, damaged = collect(plan, wish)
+        sys.stderr.write(
+            "".join(f"raceshim: {line}\n" for line in _summary(wish, profiles, damaged))
+        )
+        missing = missing or not profiles
+    return status or (INCONCLUSIVE if missing else 0)
 
 
-def plan_for(output: str | Path, *, frequency: int, clock: str, preload: bool = True) -> Plan:
+def plan_for(output: str | Path, asked: tuple[Wish, ...], *, preload: bool = True) -> Plan:
     """Return where profiles go; the folder must be one that they can be written to."""
     path = Path(output).absolute()
     if path.is_dir():
@@ -105,14 +152,14 @@ def plan_for(output: str | Path, *, frequency: int, clock: str, preload: bool = 
         raise UsageError(f"-o {output}: a % in the path would stand for the process")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"-o {output}: no folder to write to: {path.parent}")
-    return Plan(path, frequency, clock, preload)
+    return Plan(path, asked, preload)
 
 
-def collect(plan: Plan) -> tuple[list[Profile], list[str]]:
+def collect(plan: Plan, wish: Wish) -> tuple[list[Profile], list[str]]:
     """Return what the processes have left, and what cannot be read; a single one is renamed."""
-    files = plan.files()
+    files = plan.files(wish)
     if len(files) == 1:
-        files = [files[0].rename(plan.output)]
+        files = [files[0].rename(plan.path(wish))]
     profiles, damaged = [], []
     for file in files:
         try:
@@ -170,27 +217,55 @@ def library() -> Iterator[str]:
         yield str(link)
 
 
-def _summary(profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:
+def _summary(wish: Wish, profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:
     yield from damaged
     if not profiles:
+        what = "" if wish.kind == "cpu" else f" of {wish.kind}"
         yield (
-            "no profile: no process of the command has left one; static and privileged programs "
-            "ignore LD_PRELOAD, and a process that is killed writes nothing"
+            f"no profile{what}: no process of the command has left one; static and privileged "
+            "programs ignore LD_PRELOAD, and a process that is killed writes nothing"
         )
         return
-    totals = [sum(s.values[0] for s in p.samples) for p in profiles]
-    index = profiles[0].index(None)
-    kind = profiles[0].types[index]
-    spent = sum(value for p in profiles for _, value in p.values(index))
-    lost = sum(sum(p.lost(0).values()) for p in profiles)
-    clocks = dict.fromkeys(
-        comment for p in profiles for comment in p.comments if comment.startswith("clock:")
-    )
+    describe = {"cpu": _cpu, "heap": _heap, "locks": _locks}[wish.kind]
     names = ", ".join(Path(p.files[0]).name for p in profiles[:_NAMED])
     if len(profiles) > _NAMED:
         names += f" and {len(profiles) - _NAMED} more"
     number = f"{len(profiles)} processes, " if len(profiles) > 1 else ""
-    yield (
-        f"{number}{sum(totals)} samples, {amount(spent, kind.unit)} of {kind.type}, {lost} lost; "
-        f"{'; '.join(clocks) or 'clock: unknown'}; in {names}"
+    yield f"{number}{describe(profiles)}; in {names}"
+
+
+def _cpu(profiles: Sequence[Profile]) -> str:
+    totals = [sum(s.values[0] for s in p.samples) for p in profiles]
+    kind = profiles[0].types[profiles[0].index(None)]
+    spent = sum(_total(p, kind.type) for p in profiles)
+    lost = sum(sum(p.lost(0).values()) for p in profiles)
+    clocks = dict.fromkeys(
+        comment for p in profiles for comment in p.comments if comment.startswith("clock:")
     )
+    return (
+        f"{sum(totals)} samples, {amount(spent, kind.unit)} of {kind.type}, {lost} lost; "
+        f"{'; '.join(clocks) or 'clock: unknown'}"
+    )
+
+
+def _heap(profiles: Sequence[Profile]) -> str:
+    asked, left = (
+        " in ".join(
+            (
+                amount(sum(_total(p, f"{what}_space") for p in profiles), "bytes"),
+                f"{sum(_total(p, f'{what}_objects') for p in profiles)} blocks",
+            )
+        )
+        for what in ("alloc", "inuse")
+    )
+    return f"{asked} allocated, {left} in use at the end"
+
+
+def _locks(profiles: Sequence[Profile]) -> str:
+    waits = sum(_total(p, "waits") for p in profiles)
+    waited = sum(_total(p, "waited") for p in profiles)
+    return f"{waits} waits, {amount(waited, 'nanoseconds')} altogether"
+
+
+def _total(profile: Profile, kind: str) -> int:
+    return sum(value for _, value in profile.values(profile.index(kind)))

@@ -23,10 +23,10 @@ def head(profile: Profile, index: int, shown: int) -> list[str]:
     kind = profile.types[index]
     total = sum(value for _, value in profile.values(index))
     parts = [f"{kind.type} of {one_line(profile.where)}: {amount(total, kind.unit)}"]
-    counts = [place for place, t in enumerate(profile.types) if t.unit == "count"]
-    if counts and counts[0] != index:
-        samples = sum(value for _, value in profile.values(counts[0]))
-        parts.append(f"in {samples} {profile.types[counts[0]].type}")
+    counts = profile.counts(index)
+    if counts is not None and counts != index:
+        samples = sum(value for _, value in profile.values(counts))
+        parts.append(f"in {samples} {profile.types[counts].type}")
     if profile.duration:
         parts.append(f"over {amount(profile.duration, 'nanoseconds')}")
     lines = [" ".join(parts)]
