@@ -161,31 +161,51 @@ __attribute__((noinline)) static int with_variable_frame(int n)
 	return block[n];
 }
 
-static void find_two(struct rshi_traceback *arg)
+static char traceback_arg;
+
+static size_t find_two(void *arg, const void *ucontext, uintptr_t *pcs, size_t max)
 {
-	CHECK_EQ(arg->max, RSHI_UNWIND_MAX);
-	CHECK(arg->ucontext != NULL);
-	arg->pcs[0] = 4711;
-	arg->pcs[1] = 4712;
-	arg->pcs[2] = 0;
+	CHECK(arg == &traceback_arg);
+	CHECK(ucontext != NULL);
+	CHECK_EQ(max, RSHI_UNWIND_MAX);
+	pcs[0] = 4711;
+	pcs[1] = 4712;
+	return 2;
 }
 
-static void find_none(struct rshi_traceback *arg)
+static size_t find_none(void *arg, const void *ucontext, uintptr_t *pcs, size_t max)
 {
-	arg->pcs[0] = 0;
+	(void)ucontext;
+	(void)max;
+	pcs[0] = 4713;
+	return arg != NULL;
+}
+
+static size_t claim_more(void *arg, const void *ucontext, uintptr_t *pcs, size_t max)
+{
+	(void)arg;
+	(void)ucontext;
+	for (size_t i = 0; i < max; i++)
+		pcs[i] = 4711 + i;
+	return max + 1;
 }
 
 static void test_the_programs_own_traceback(void)
 {
-	rshi_unwind_set_traceback_sig(find_two);
+	rshi_unwind_set_traceback_sig(find_two, &traceback_arg);
 	walk_raise(SIGUSR1);
 	CHECK_EQ(walk_found.stack.end, RSHI_END_USER);
 	CHECK_EQ(walk_found.stack.n, 2);
 	CHECK_EQ(walk_found.pcs[0], 4711);
 	CHECK_EQ(walk_found.pcs[1], 4712);
-	rshi_unwind_set_traceback_sig(find_none);
+	rshi_unwind_set_traceback_sig(claim_more, NULL);
+	walk_raise(SIGUSR1);
+	CHECK_EQ(walk_found.stack.end, RSHI_END_USER);
+	CHECK_EQ(walk_found.stack.n, RSHI_UNWIND_MAX);
+	CHECK_EQ(walk_found.pcs[RSHI_UNWIND_MAX - 1], 4711 + RSHI_UNWIND_MAX - 1);
+	rshi_unwind_set_traceback_sig(find_none, NULL);
 	walk_here(SIGUSR1);
-	rshi_unwind_set_traceback_sig(NULL);
+	rshi_unwind_set_traceback_sig(NULL, NULL);
 	walk_here(SIGUSR1);
 }
 

@@ -208,7 +208,7 @@ RSH_API int rsh_cpuprof_read(struct rsh_cpuprof_record *records, size_t n, size_
  * struct rsh_cpuprof_stats - what became of the samples
  *
  * When the profile is stopped, accepted is delivered plus all of lost; while it runs, the rest is
- * on its way.
+ * on its way. What a raw profile has not been asked for yet is not delivered.
  *
  * @accepted:   signals that the handler has made a sample of, or tried to
  * @delivered:  samples that came through
@@ -260,6 +260,57 @@ struct rsh_cpuprof_stats {
  *	edge.
  */
 RSH_API int rsh_cpuprof_stats(struct rsh_cpuprof_stats *stats);
+
+/**
+ * rsh_cpuprof_traceback - type of a function that knows the program's stacks better
+ *
+ * For threads whose stack in memory is not what they are doing: interpreters, code made at run time
+ * without unwind tables, stacks that were switched by hand. What it finds is the whole stack of the
+ * sample. It runs in the handler of SIGPROF, on the thread that is sampled, at any instruction of
+ * it, of libc and the detector too, with all signals blocked:
+ *
+ * - It may read *@arg, @ucontext, memory that is always there, and thread-local variables of the
+ *   program itself (-ftls-model=initial-exec in a library). What the thread writes meanwhile it finds
+ *   at any stage: relaxed atomics, or volatile, and a sentinel stored first.
+ * - It calls nothing but functions that are made for this (<raceshim/sigsafe.h>): no libc, no lock, no
+ *   allocation, no function of this header. What a compiler makes of it counts too: a copied struct
+ *   may be a call of memcpy.
+ * - It is compiled without a sanitizer, in a file of its own (-fno-sanitize=all): code of the
+ *   detector's in there enters the detector from inside the detector, which hangs.
+ * - It leaves errno alone, needs a kilobyte of stack at most, and takes microseconds: the thread waits.
+ *
+ * @arg:      as it was set
+ * @ucontext: the third argument of the handler: a ucontext_t * with the registers of the thread
+ * @pcs:      where to put them, as in struct rsh_cpuprof_record: leaf first, then return addresses.
+ *            What lies in no mapping of the process has no name in the profile, but its address
+ * @max:      how many at most: RSH_CPUPROF_DEPTH, less on threads that are new to the profile
+ *
+ * Return: how many it has put there; 0: none, the stack is to be walked as without it.
+ * Threads: all of those that are sampled, at the same time. Signals: it runs in one.
+ * Fork: the child keeps it.                    Blocks: must not.
+ * Loss: none; such stacks are not counted as truncated.
+ * Detectors: must not be instrumented.
+ */
+typedef size_t rsh_cpuprof_traceback(void *arg, const void *ucontext, uintptr_t *pcs, size_t max);
+
+/**
+ * rsh_cpuprof_set_traceback - let a function of the program's find the stacks
+ *
+ * Before, while or after a profile runs. When this returns, no thread is in the function that was set
+ * before, nor will be: what it needs may be freed, and the library that it is in closed.
+ *
+ * @traceback: takes the place of the one before; NULL: stacks are walked, as at the beginning
+ * @arg:       is handed to it
+ *
+ * Return: 0.
+ * Threads: any; calls are serialised.          Signals: not async-signal-safe.
+ * Fork: the child keeps it.                    Blocks: until handlers have returned, and for other
+ *	threads in these functions.
+ * Loss: none.
+ * Detectors: nothing is annotated, no happens-before edge: what the function reads the detector does
+ *	not see.
+ */
+RSH_API int rsh_cpuprof_set_traceback(rsh_cpuprof_traceback *traceback, void *arg);
 
 /**
  * rsh_label_set - label what the calling thread does from now on

@@ -76,17 +76,17 @@ void rshi_unwind_fp_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_
 
 /*
  * A traceback function of the program's, for stacks that only it understands, such as those of an
- * interpreter. It runs in the handler instead of the walk: fills @pcs with at most @max pcs, leaf
- * first, ended by a 0 if there are fewer. If it finds none, the stack is walked after all.
+ * interpreter. It runs in the handler instead of the walk, with what the kernel has saved of the
+ * interrupted thread: puts at most @max pcs into @pcs, leaf first, and returns how many. If it finds
+ * none, the stack is walked after all.
  */
-struct rshi_traceback {
-	const void *ucontext;
-	uintptr_t *pcs;
-	size_t max;
-};
+typedef size_t rshi_traceback_function(void *arg, const void *ucontext, uintptr_t *pcs, size_t max);
 
-/* Set it, or with NULL take it back; handlers already running may still call the old one. */
-void rshi_unwind_set_traceback_sig(void (*traceback)(struct rshi_traceback *arg));
+/*
+ * Set it, or with NULL take it back, one call at a time. Handlers already running may still call the
+ * old one: before another one is set, it has to be taken back, and they have to be waited for.
+ */
+void rshi_unwind_set_traceback_sig(rshi_traceback_function *function, void *arg);
 
 /*
  * On a libc without _dl_find_object: list the objects loaded now, for handlers from now on. To be

@@ -3,29 +3,28 @@
 
 #include "unwind_traceback.h"
 
-static void (*traceback)(struct rshi_traceback *arg); /* atomic */
+static rshi_traceback_function *traceback; /* atomic */
+static void *traceback_arg;                /* written while there is no function */
 
-void rshi_unwind_set_traceback_sig(void (*function)(struct rshi_traceback *arg))
+void rshi_unwind_set_traceback_sig(rshi_traceback_function *function, void *arg)
 {
-	/* [T1] release, pairs with [T2]: what the function needs has been set up. */
-	__atomic_store_n(&traceback, function, __ATOMIC_RELEASE);
+	if (function)
+		traceback_arg = arg;
+	/*
+	 * [T1] sequentially consistent, pairs with [T2]: publishes the argument; and who takes the
+	 * function back and then looks for handlers that run finds each one that has still seen it.
+	 */
+	__atomic_store_n(&traceback, function, __ATOMIC_SEQ_CST);
 }
 
 size_t rshi_traceback_sig(const void *ucontext, uintptr_t *pcs, size_t max)
 {
-	/* [T2] acquire, pairs with [T1]. */
-	void (*function)(struct rshi_traceback *) = __atomic_load_n(&traceback, __ATOMIC_ACQUIRE);
-	struct rshi_traceback arg;
-	size_t n = 0;
+	/* [T2] sequentially consistent, pairs with [T1]: on the function, and on who is inside. */
+	rshi_traceback_function *function = __atomic_load_n(&traceback, __ATOMIC_SEQ_CST);
+	size_t n;
 
 	if (!function || !max)
 		return 0;
-	arg.ucontext = ucontext;
-	arg.pcs = pcs;
-	arg.max = max;
-	pcs[0] = 0;
-	function(&arg);
-	while (n < max && pcs[n])
-		n++;
-	return n;
+	n = function(traceback_arg, ucontext, pcs, max);
+	return n < max ? n : max;
 }

@@ -117,7 +117,7 @@ static void on_signal(int signo, void *siginfo, void *ucontext)
 	slot = slot_of(siginfo, &ticks);
 	inside = slot ? &slot->inside : &s->inside;
 	/*
-	 * [H1] sequentially consistent, pairs with [H2]: on the two locations `inside` and `on`. Either
+	 * [H1] sequentially consistent, pairs with [H2] and [H4]: on the two locations `inside` and `on`. Either
 	 * this sees that the session is over, or who ends it sees that somebody is inside, and waits.
 	 */
 	__atomic_fetch_add(inside, 1, __ATOMIC_SEQ_CST);
@@ -135,17 +135,25 @@ static void wait_until_left(const uint32_t *inside)
 {
 	uint32_t n;
 
-	/* [H4] acquire, pairs with [H3]. Nobody wakes this: it looks again. */
-	while ((n = __atomic_load_n(inside, __ATOMIC_ACQUIRE)))
+	/*
+	 * [H4] sequentially consistent, pairs with [H3] and [H1]: with the second one on what has been
+	 * taken back before this. Nobody wakes it: it looks again.
+	 */
+	while ((n = __atomic_load_n(inside, __ATOMIC_SEQ_CST)))
 		rshi_futex_wait_sig(inside, n, QUIESCE);
 }
 
 void rshi_handler_quiesce_sig(struct rshi_cpuprof *s)
 {
-	uint32_t used = __atomic_load_n(&s->used, __ATOMIC_RELAXED);
-
 	/* [H2] sequentially consistent, pairs with [H1]. */
 	__atomic_store_n(&s->on, 0, __ATOMIC_SEQ_CST);
+	rshi_handler_wait_sig(s);
+}
+
+void rshi_handler_wait_sig(struct rshi_cpuprof *s)
+{
+	uint32_t used = __atomic_load_n(&s->used, __ATOMIC_RELAXED);
+
 	wait_until_left(&s->inside);
 	for (uint32_t i = 0; i < used; i++)
 		wait_until_left(&s->slots[i].inside);

@@ -118,4 +118,7 @@ void rshi_handler_remove_sig(struct rshi_cpuprof *s);
 /* Let nobody sample any more, and wait until nobody does. */
 void rshi_handler_quiesce_sig(struct rshi_cpuprof *s);
 
+/* Wait for those who are sampling now: until each thread has been seen outside its handler. */
+void rshi_handler_wait_sig(struct rshi_cpuprof *s);
+
 #endif /* RSH_CPUPROF_SESSION_H */
