@@ -25,6 +25,7 @@ FILES = (
     "core/elf_file.c", "core/grow.c", "core/intern.c", "core/mappings.c", "core/symbols.c",
     "core/symbols_image.c", "core/symbols_plt.c", "core/symbols_table.c", "encode/gzip.c",
     "encode/pprof.c", "encode/pprof_symbols.c", "encode/pprof_text.c", "encode/pprof_write.c",
+    "encode/utf8.c",
 )  # fmt: skip
 
 
