@@ -98,7 +98,7 @@ enum rshi_trace_kind {
 	RSHI_TRACE_THREAD_END = 13, /* the thread ends */
 	RSHI_TRACE_WAIT = 14,     /* var what: the thread begins to wait; var address of what for */
 	RSHI_TRACE_WAIT_END = 15, /* var what, var address: and has it */
-	RSHI_TRACE_KINDS,
+	RSHI_TRACE_KINDS = 16,
 };
 
 /* What threads wait for. */
