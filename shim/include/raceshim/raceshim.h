@@ -36,6 +36,7 @@ extern "C" {
 #define RSH_ECOVERMODE   (-4) /* the call needs counters of another mode */
 #define RSH_ECOVERLAYOUT (-5) /* counters are not where the compiler's records say */
 #define RSH_ECPUPROFRATE (-6) /* the clock cannot tick so often */
+#define RSH_EHEAPSOURCE  (-7) /* nobody tells of allocations */
 
 /**
  * rsh_version - version of the library that is linked

@@ -39,6 +39,12 @@ void rshi_asan_report_error(void *pc, void *bp, void *sp, void *p, int is_write,
 void rshi_sanitizer_set_death_callback(void (*callback)(void))
         RSHI_HOOK(__sanitizer_set_death_callback);
 
+/* Called for each allocation, and before each free, from inside; returns 0 if there are too many. */
+int rshi_sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *p,
+                                                                   size_t n),
+                                                 void (*freed)(const volatile void *p))
+        RSHI_HOOK(__sanitizer_install_malloc_and_free_hooks);
+
 /* On whose behalf a public function touches memory, in the detectors' terms. */
 struct rshi_caller {
 	const void *self; /* a pc inside the public function */

@@ -40,6 +40,9 @@ const char *rsh_strerror(int err)
 	case RSH_ECPUPROFRATE:
 		return "clock too slow for this rate: ask for fewer samples a second, or for "
 		       "RSH_CPUPROF_AUTO, which takes what there is";
+	case RSH_EHEAPSOURCE:
+		return "nobody tells of allocations in this program: preload libraceshim-heap.so, "
+		       "link it, or build with a sanitizer";
 	case EINVAL:
 		return "invalid argument: see the function's contract in its header for the values "
 		       "it takes";

@@ -133,7 +133,7 @@ int rshi_stacktab_open_sig(struct rshi_stacktab *table, size_t words, size_t lim
 	table->limit = limit < RSHI_STACK_CHUNK * RSHI_STACK_CHUNKS
 	                       ? limit
 	                       : RSHI_STACK_CHUNK * RSHI_STACK_CHUNKS;
-	/* [ST3] release, pairs with [ST4]: to readers that ask whether it is open. */
+	/* [ST3] release, pairs with [ST4] and [ST6]: to readers that ask whether it is open. */
 	__atomic_store_n(&table->rows, mapped, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RSH_HEAPPROF_LAYER_H
+#define RSH_HEAPPROF_LAYER_H
+
+/*
+ * Between the profile and who tells it of allocations: the detector's hooks, and libraceshim-heap.
+ * The latter may be in a library of its own, so what both look at for each allocation is here.
+ *
+ * A thread counts the bytes that it allocates up to where the number overflows, which is as far away
+ * as the next sample is. A free asks whether anything that is followed begins in the object's page.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <raceshim/heapprof.h>
+
+#include "core/unwind.h"
+
+#define RSHI_HEAP_LAYER 1
+
+/* A thread's own, zeros at first; thread-local with whoever tells. */
+struct rshi_heap_thread {
+	uint64_t count;      /* of bytes, from minus the gap to the next sample on */
+	uint32_t generation; /* of the rate that the gap is drawn for */
+	uint32_t samples;    /* counts up, so that one can see that there was one */
+	uint64_t rate;       /* 0: none are taken */
+	uint64_t random;     /* state of the generator; 0: there is none yet */
+};
+
+#define RSHI_HEAP_PAGES (1u << 16)
+#define RSHI_HEAP_MANY  255
+
+struct rshi_heap_gate {
+	uint32_t generation; /* atomic: of the rate; 0: there never was one */
+	/* atomic: objects that are followed, by page; pages that are 256 MiB apart share a number, and
+	 * RSHI_HEAP_MANY stays.
+	 */
+	unsigned char pages[RSHI_HEAP_PAGES];
+};
+
+/* An object that is followed. */
+struct rshi_heap_object {
+	struct rshi_stack_record *site;
+	uint64_t size;  /* as asked for */
+	uint64_t count; /* for how many like it it stands */
+};
+
+struct rsh_heapprof_layer {
+	struct rshi_heap_gate *gate;
+	/* There is a layer; returns whether it is to tell anything: not where a detector does. */
+	int (*enter_sig)(void);
+	/* A sample is due, or the generation is another: @p has been allocated. */
+	void (*alloc_sig)(struct rshi_heap_thread *thread, const void *p, size_t size,
+	                  const struct rshi_here *here);
+	/*
+	 * @p is about to be freed, or maybe moved: follow it no more, and return 1 with what it was;
+	 * then either it is gone, or it is still there after all. 0: it was not followed.
+	 */
+	int (*take_sig)(const void *p, struct rshi_heap_object *object);
+	void (*gone_sig)(const struct rshi_heap_object *object);
+	void (*back_sig)(const void *p, const struct rshi_heap_object *object);
+};
+
+/* Whether @size bytes are to be sampled, or the profile is to be asked. */
+static inline int rshi_heap_is_due(const struct rshi_heap_gate *gate,
+                                   struct rshi_heap_thread *thread, size_t size)
+{
+	return __atomic_load_n(&gate->generation, __ATOMIC_RELAXED) != thread->generation ||
+	       __builtin_add_overflow(thread->count, (uint64_t)size + !size, &thread->count);
+}
+
+static inline unsigned int rshi_heap_page(const void *p)
+{
+	return (unsigned int)((uintptr_t)p >> 12) % RSHI_HEAP_PAGES;
+}
+
+/* Whether @p may be followed. Relaxed: who frees an object has learnt of it from who made it. */
+static inline int rshi_heap_may_be_followed(const struct rshi_heap_gate *gate, const void *p)
+{
+	return __atomic_load_n(&gate->pages[rshi_heap_page(p)], __ATOMIC_RELAXED) != 0;
+}
+
+#endif /* RSH_HEAPPROF_LAYER_H */

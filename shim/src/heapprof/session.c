@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The beginning of the profile, its rate, and forks. */
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "core/lock.h"
+#include "hooks.h"
+#include "profile.h"
+#include "session.h"
+
+static struct rshi_lock lock;
+static int is_prepared; /* guarded by it: forks are */
+
+static void before(void)
+{
+	rshi_lock(&lock);
+	rshi_heap_before_fork_sig();
+}
+
+static void after(void)
+{
+	rshi_heap_after_fork_sig();
+	rshi_unlock(&lock);
+}
+
+/* Whoever can tell of allocations does from now on. */
+static int find_source(void)
+{
+	int err;
+
+	if (rshi_heap_sources_sig())
+		return 0;
+	err = rshi_heap_hooks_install();
+	if (!err)
+		rshi_heap_add_source_sig(RSHI_HEAP_HOOKS);
+	return err;
+}
+
+int rshi_heap_set_rate(uint64_t rate)
+{
+	int err = 0;
+
+	if (rate > RSH_HEAPPROF_RATE_MAX)
+		return EINVAL;
+	rshi_lock(&lock);
+	if (rate)
+		err = find_source();
+	if (!err && rate)
+		err = rshi_heap_open_sig();
+	if (!err && rate && !is_prepared) {
+		is_prepared = 1;
+		(void)pthread_atfork(before, after, after);
+	}
+	if (!err && rate != rshi_heap_rate_sig())
+		rshi_heap_set_rate_sig(rate);
+	rshi_unlock(&lock);
+	return err;
+}
