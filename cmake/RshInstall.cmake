@@ -22,7 +22,7 @@ install(
   LIBRARY COMPONENT shim
   FILE_SET HEADERS COMPONENT shim
 )
-install(TARGETS rsh_canary LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
+install(TARGETS rsh_canary rsh_shim_locks LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
 foreach(component annotations shim)
   install(
     EXPORT raceshim-${component}

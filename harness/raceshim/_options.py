@@ -163,6 +163,14 @@ OPTIONS = {
             choices=COVER_MODES,
         ),
         Option(
+            "locks",
+            str,
+            "no",
+            "yes = lead the program's calls of locks, semaphores, barriers and joins through the "
+            "library, for profiles of who waits for whom",
+            choices=("no", "yes"),
+        ),
+        Option(
             "coverdir",
             str,
             None,
@@ -247,12 +255,12 @@ OPTIONS = {
 
 #: Which command takes which options.
 COMMAND_OPTIONS = {
-    "cc": ("compiler", "detector", "cover"),
+    "cc": ("compiler", "detector", "cover", "locks"),
     "run": (
         *("detector", "timeout", "wait", "evidence", "canary", "symbolize", "output"),
         *("suppressions", "tolerate", "json"),
     ),
-    "gate": tuple(name for name in OPTIONS if name != "coverdir"),
+    "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "locks")),
 }
 
 #: The options of `raceshim cover`, which are of one call and never of an environment.
@@ -473,6 +481,7 @@ class Settings:
     compiler: str
     detector: str
     cover: str
+    locks: str
     coverdir: str | None
     jobs: int
     runs: int

@@ -17,6 +17,8 @@ SDK = Path(raceshim.__file__).parent / "_sdk"
 
 #: Functions of libc's that the library stands before.
 INTERPOSED = {"pthread_create"}
+#: And those that it can stand before: where the linker is told to, or in a library of its own.
+LOCKS = set(re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text()))
 
 
 def exported(library: Path, *options: str) -> set[str]:
@@ -48,4 +50,11 @@ def test_shared_library_exports_the_list_and_nothing_else() -> None:
 def test_archive_defines_the_list_and_hidden_helpers() -> None:
     defined = exported(SDK / "lib/libraceshim.a", "-g")
     assert functions() <= defined
-    assert {s for s in defined - functions() if not s.startswith("rshi_")} == INTERPOSED
+    others = {s for s in defined - functions() if not s.startswith("rshi_")}
+    assert others == INTERPOSED | {f"__wrap_{name}" for name in LOCKS}
+
+
+def test_library_of_the_locks_exports_their_functions_too() -> None:
+    defined = {s.split("@")[0] for s in exported(SDK / "lib/libraceshim-locks.so", "-D")}
+    assert LOCKS
+    assert defined - {"GLIBC_2.3.2", "GLIBC_2.17"} == functions() | INTERPOSED | LOCKS

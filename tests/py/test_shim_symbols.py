@@ -33,7 +33,8 @@ SIGNAL_LIBC = {"unwind_objects_sig": {"_dl_find_object"}}
 # What the rest of the library takes from libc.
 LIBC = {
     "__cxa_atexit", "__dso_handle", "__errno_location", "at_quick_exit", "dl_iterate_phdr",
-    "dladdr", "dlopen", "dlsym", "getauxval", "getenv", "mmap", "munmap", "pthread_atfork",
+    "dladdr", "dlopen", "dlsym", "getauxval", "getenv", "mmap", "mtx_destroy", "mtx_init",
+    "mtx_timedlock", "mtx_trylock", "mtx_unlock", "munmap", "pthread_atfork",
     "pthread_attr_destroy", "pthread_attr_init", "pthread_attr_setdetachstate",
     "pthread_key_create", "pthread_setspecific", "secure_getenv", "setenv", "strerrordesc_np",
 }  # fmt: skip
@@ -41,6 +42,15 @@ LIBC_IF_THERE = {"_dl_find_object", "__pthread_create"}
 # The profiler stands before libc, and calls on what stood there: a detector that is in the program.
 INTERPOSED = {"pthread_create"}
 DETECTORS_OWN = {f"__interceptor_{name}" for name in INTERPOSED}
+# By these clang's runtime calls libc's locks; the others are what the linker leads to the hooks.
+DETECTORS_LOCKS = {
+    f"_ZN14__interception{length}real_{name}E"
+    for length, name in re.findall(
+        r"HAS\((\d+), (\w+)\)", (ROOT / "shim/src/lockprof/hooks_behind.c").read_text()
+    )
+}
+LOCKS = re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text())
+WRAPPED = {f"__real_{name}" for name in LOCKS}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
 
 # Flags of projects that instrument everything they compile, several kinds at once.
@@ -84,8 +94,8 @@ def needs_of_a_handler(object_file: Path) -> set[str]:
 def instrumentation(found: list[Symbol]) -> set[str]:
     """Return what objects need beyond the listed hooks, weakly, and the listed libc functions."""
     own = {s.name for s in found if s.kind in "TDBR" and s.name.startswith(("rsh_", "rshi_"))}
-    allowed = own | LIBC | INTERPOSED | {"_GLOBAL_OFFSET_TABLE_"}
-    weak = HOOKS | LIBC_IF_THERE | DETECTORS_OWN
+    allowed = own | LIBC | INTERPOSED | WRAPPED | {"_GLOBAL_OFFSET_TABLE_"}
+    weak = HOOKS | LIBC_IF_THERE | DETECTORS_OWN | DETECTORS_LOCKS | {"rshi_hooks_wrapped"}
     return {
         s.name
         for s in found
@@ -274,7 +284,7 @@ def test_only_the_public_functions_are_exported(compiler: str, plain: dict[str, 
     assert "rsh_copy_out" in public
     assert exports(archive) == public | INTERPOSED
     assert all(
-        s.name.startswith(("rsh_", "rshi_")) or s.name in INTERPOSED
+        s.name.startswith(("rsh_", "rshi_", "__wrap_")) or s.name in INTERPOSED
         for s in symbols("--defined-only", "-g", archive)
     )
     shared = symbols("-D", "--defined-only", plain[compiler] / "libraceshim.so")

@@ -11,7 +11,8 @@ after them is passed on in place. What is added:
   takes only what is used;
 - with `--cover=MODE`: what makes the compiler count, and at each link the registrar, which tells
   the library where this executable or shared library has its counters (`_cover_flags`,
-  `_cover_registrar`).
+  `_cover_registrar`);
+- with `--locks=yes`, at each link: what makes the linker lead calls of locks to the library.
 
 Nothing is added to questions (`--version`, `-print-…`). `-r` gets the instrumentation but neither
 the detector's runtime nor the archive, which belong into the final link. Under clang, a shared
@@ -114,8 +115,14 @@ def _expand(arguments: list[str]) -> list[str]:
     return expanded
 
 
-def command(
-    compiler: Compiler, detector: str, arguments: list[str], *, cxx: bool, cover: str = "none"
+def command(  # noqa: PLR0913 - one for each option
+    compiler: Compiler,
+    detector: str,
+    arguments: list[str],
+    *,
+    cxx: bool,
+    cover: str = "none",
+    locks: str = "no",
 ) -> list[str]:
     """Return the command line that the compiler gets."""
     program = compiler.cxx if cxx else compiler.cc
@@ -138,14 +145,24 @@ def command(
     if asked.links and asked.relocatable and compiler.family == "clang" and detector != "none":
         end = ["-fno-sanitize-link-runtime"]
     if asked.links and not asked.relocatable:
-        # Passed to the linker as it is: a `-x c` of the project's would make it a source file.
-        end += ["-Xlinker", _prefix.archive()]
-        if any(word in ("-static", "-static-pie") for word in asked.words):
-            # libc's own, which the library's pthread_create() goes on to; nobody else asks for it.
-            end.append("-Wl,-u,__pthread_create")
-        if asked.shared and compiler.family == "clang" and _forbids_undefined(arguments):
-            end.append("-Wl,-z,undefs")
+        end += _library(asked, compiler, locks=locks == "yes")
     return [program, *front, *arguments, *end]
+
+
+def _library(asked: _Arguments, compiler: Compiler, *, locks: bool) -> list[str]:
+    """Return what a link with the library adds at the end."""
+    end = []
+    if locks:
+        # The program may never call the library, and leave it to the environment.
+        end += [f"-Wl,@{_prefix.share('lockprof.wrap')}", "-Wl,-u,rsh_lockprof_start"]
+    # Passed to the linker as it is: a `-x c` of the project's would make it a source file.
+    end += ["-Xlinker", _prefix.archive()]
+    if any(word in ("-static", "-static-pie") for word in asked.words):
+        # libc's own, which the library's pthread_create() goes on to; nobody else asks for it.
+        end.append("-Wl,-u,__pthread_create")
+    if asked.shared and compiler.family == "clang" and _forbids_undefined(asked.words):
+        end.append("-Wl,-z,undefs")
+    return end
 
 
 def _coverage(
@@ -197,7 +214,14 @@ def main(arguments: list[str], *, cxx: bool) -> int:
         compiler = find(settings.compiler)
         if not compiler.has(settings.detector):
             raise UsageError(f"{compiler.name} has no {settings.detector} sanitizer; clang has")
-        line = command(compiler, settings.detector, rest, cxx=cxx, cover=settings.cover)
+        line = command(
+            compiler,
+            settings.detector,
+            rest,
+            cxx=cxx,
+            cover=settings.cover,
+            locks=settings.locks,
+        )
         for number in (
             _signal.SIGPIPE,
             _signal.SIGXFSZ,

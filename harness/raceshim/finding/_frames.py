@@ -80,7 +80,7 @@ _LIBRARY_FILE = re.compile(
 )
 _LIBRARY_MODULE = re.compile(
     r"lib(?:c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+|c\+\+|c\+\+abi|unwind|gomp|omp|omp5|iomp5)"
-    r"(?:[-.]\d[\d.]*)?\.so|ld-linux|ld-musl|libraceshim\.so|linux-vdso|\[vdso\]"
+    r"(?:[-.]\d[\d.]*)?\.so|ld-linux|ld-musl|libraceshim(?:-locks)?\.so|linux-vdso|\[vdso\]"
 )
 
 

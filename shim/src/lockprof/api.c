@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The public functions. */
+
+#include <errno.h>
+#include <pthread.h>
+
+#include <raceshim/lockprof.h>
+#include <raceshim/sigsafe.h>
+
+#include "core/detector.h"
+#include "core/lock.h"
+#include "hooks.h"
+#include "lockprof.h"
+
+static struct rshi_lock session;   /* held by whoever starts or stops, and by a fork */
+static uint32_t is_prepared, runs; /* guarded by it */
+
+static void before_fork(void)
+{
+	rshi_lock(&session);
+}
+
+static void after_fork(void)
+{
+	rshi_unlock(&session);
+}
+
+static void in_child(void)
+{
+	rshi_events_forked();
+	rshi_unlock(&session);
+}
+
+int rshi_lockprof_start(const struct rsh_lockprof_options *options)
+{
+	int err;
+
+	rshi_lock(&session);
+	if (!is_prepared) {
+		rshi_peek_prove();
+		(void)pthread_atfork(before_fork, after_fork, in_child);
+		is_prepared = 1;
+	}
+	err = rshi_events_prepare();
+	if (!err)
+		err = rshi_hooks_start();
+	if (!err) {
+		rshi_events_set_rates(options->block_rate, options->mutex_fraction);
+		runs = 1;
+	}
+	rshi_unlock(&session);
+	return err;
+}
+
+int rshi_lockprof_stop(void)
+{
+	int err = ESRCH;
+
+	rshi_lock(&session);
+	if (runs) {
+		rshi_hooks_stop();
+		rshi_events_set_rates(0, 0);
+		runs = 0;
+		err = 0;
+	}
+	rshi_unlock(&session);
+	return err;
+}
+
+RSH_API int rsh_lockprof_start(const struct rsh_lockprof_options *options)
+{
+	struct rsh_lockprof_options mine = {RSH_LOCKPROF_BLOCK_RATE, RSH_LOCKPROF_MUTEX_FRACTION};
+	const struct rshi_caller caller = RSHI_CALLER(rsh_lockprof_start);
+
+	if (options) {
+		rshi_frame_push(&caller);
+		rshi_will_read(&caller, options, sizeof(*options));
+		rshi_frame_pop();
+		rsh_memcpy_sig(&mine, options, sizeof(mine));
+	}
+	return rshi_lockprof_start(&mine);
+}
+
+RSH_API int rsh_lockprof_stop(void)
+{
+	return rshi_lockprof_stop();
+}
+
+/* Where records are copied to. */
+struct reading {
+	const struct rshi_caller *caller;
+	struct rsh_lock_record *dst;
+	size_t n;   /* that there is room for */
+	size_t got; /* that there are */
+};
+
+static int count_one(void *arg, const struct rsh_lock_record *record)
+{
+	size_t *n = arg;
+
+	(void)record;
+	++*n;
+	return 0;
+}
+
+static int copy_one(void *arg, const struct rsh_lock_record *record)
+{
+	struct reading *r = arg;
+
+	if (r->got == r->n)
+		return 1;
+	rshi_will_write(r->caller, &r->dst[r->got], sizeof(*r->dst));
+	rsh_memcpy_sig(&r->dst[r->got++], record, sizeof(*record));
+	return 0;
+}
+
+static int read_profile(enum rshi_lock_profile profile, const struct rshi_caller *caller,
+                        struct rsh_lock_record *dst, size_t n, size_t *got)
+{
+	struct reading r = {caller, dst, 0, 0};
+	int err = 0;
+
+	if (!got || (n && !dst))
+		return EINVAL;
+	/* What comes up after this count is for the next time: there may be no room for it. */
+	(void)rshi_events_each(profile, count_one, &r.n);
+	rshi_frame_push(caller);
+	if (r.n <= n) {
+		(void)rshi_events_each(profile, copy_one, &r);
+	} else {
+		r.got = r.n;
+		err = ERANGE;
+	}
+	rshi_will_write(caller, got, sizeof(*got));
+	*got = r.got;
+	rshi_frame_pop();
+	return err;
+}
+
+RSH_API int rsh_blockprof_read(struct rsh_lock_record *dst, size_t n, size_t *got)
+{
+	const struct rshi_caller caller = RSHI_CALLER(rsh_blockprof_read);
+
+	return read_profile(RSHI_BLOCK_PROFILE, &caller, dst, n, got);
+}
+
+RSH_API int rsh_mutexprof_read(struct rsh_lock_record *dst, size_t n, size_t *got)
+{
+	const struct rshi_caller caller = RSHI_CALLER(rsh_mutexprof_read);
+
+	return read_profile(RSHI_MUTEX_PROFILE, &caller, dst, n, got);
+}
+
+RSH_API int rsh_lockprof_stats(struct rsh_lockprof_stats *stats)
+{
+	const struct rshi_caller caller = RSHI_CALLER(rsh_lockprof_stats);
+	struct rsh_lockprof_stats mine;
+	int err;
+
+	if (!stats)
+		return EINVAL;
+	err = rshi_events_stats(&mine);
+	if (err)
+		return err;
+	rshi_frame_push(&caller);
+	rshi_will_write(&caller, stats, sizeof(*stats));
+	rshi_frame_pop();
+	rsh_memcpy_sig(stats, &mine, sizeof(mine));
+	return 0;
+}
