@@ -105,6 +105,7 @@ def command_lines(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
 def api() -> str:
     """Return the whole list."""
     from raceshim._cli import build_parser  # noqa: PLC0415 - the installed package
+    from raceshim.audit import _main as audit  # noqa: PLC0415
     from raceshim.cover import _main as cover  # noqa: PLC0415
     from raceshim.prof import _main as prof  # noqa: PLC0415
 

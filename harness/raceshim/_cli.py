@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
-        if words[:1] in (["cover"], ["prof"]):
+        if words[:1] in (["audit"], ["cover"], ["prof"]):
             return _room(words[0], words[1:])
         return _dispatch(words)
     except RaceshimError as error:
@@ -85,6 +85,13 @@ def build_parser() -> argparse.ArgumentParser:
     cover.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     prof = _add(commands, "prof", "record and read CPU profiles; see raceshim prof --help")
     prof.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    audit = _add(
+        commands,
+        "audit",
+        "check that signal handlers reach nothing that they must not call; see "
+        "raceshim audit --help",
+    )
+    audit.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
 
 
@@ -117,6 +124,10 @@ def _room(name: str, words: list[str]) -> int:
         from raceshim.prof._main import main as prof_main  # noqa: PLC0415
 
         return prof_main(words)
+    if name == "audit":
+        from raceshim.audit._main import main as audit_main  # noqa: PLC0415
+
+        return audit_main(words)
     from raceshim.cover._main import main as cover_main  # noqa: PLC0415
 
     return cover_main(words)

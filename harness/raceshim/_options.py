@@ -474,6 +474,29 @@ PROF_COMMANDS = {
     "raw": ("print all that is in a profile", "FILE ...", ("folded", "by", *_PART, "json")),
 }
 
+#: The options of `raceshim audit`.
+AUDIT_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "root",
+            str,
+            None,
+            "a function that handlers begin with, beside those that are found (may be repeated; "
+            "* and ? as in a shell)",
+            metavar="FUNCTION",
+        ),
+        Option(
+            "allow",
+            str,
+            None,
+            "a TOML file of calls that are right all the same, each with a reason",
+            metavar="FILE",
+        ),
+        OPTIONS["json"],
+    )
+}
+
 
 class Settings:
     """The values in force, by option name."""

@@ -25,8 +25,8 @@ TOOL = re.compile(r"(sanitizer|valgrind)/.*\.h")
 ANNOTATIONS = {f"raceshim/{p.name}" for p in ROOT.glob("annotations/include/raceshim/*.h")}
 SHIM_PUBLIC = {f"raceshim/{p.name}" for p in ROOT.glob("shim/include/raceshim/*.h")}
 FEATURES = {"cover", "cpuprof", "heapprof", "lockprof", "trace"}
-#: `google` is protobuf.
-PYTHON_DEPENDENCIES = {"google", "raceshim", "rich"}
+#: `google` is protobuf, `elftools` is pyelftools.
+PYTHON_DEPENDENCIES = {"capstone", "elftools", "google", "raceshim", "rich"}
 PYTEST_SIDE = {"plugin.py", "_items.py"}
 #: Talks to the kernel, for which the library has no module.
 KERNEL_SIDE = {"_inotify.py"}
@@ -124,6 +124,7 @@ def test_an_import_of_ctypes_is_seen() -> None:
 
 #: What the folders of the harness may import of each other, besides its errors and options.
 HARNESS = {
+    "audit": set(),
     "cc": set(),
     "report": set(),
     "finding": {"report"},
