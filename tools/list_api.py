@@ -110,6 +110,7 @@ def api() -> str:
     from raceshim.prof import _main as prof  # noqa: PLC0415
 
     lines = set(c_lines()) | set(command_lines(build_parser(), "raceshim"))
+    lines |= set(command_lines(audit.build_parser(), "raceshim audit"))
     lines |= set(command_lines(cover.build_parser(), "raceshim cover"))
     lines |= set(command_lines(prof.build_parser(), "raceshim prof"))
     lines.add("pytest fixture race")
