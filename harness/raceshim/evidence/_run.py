@@ -123,23 +123,31 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     capture: bool = False,
     meanwhile: Callable[[], object] | None = None,
     tee: Tee | None = None,
+    late: Callable[[], object] | None = None,
+    alone: bool = False,
 ) -> Ended:
     """Run a command to its end, its timeout, or an interrupt; none of the last two leaves a child.
 
     With `capture` the command gets a session of its own, no stdin, and its output is returned;
-    otherwise it has ours, or those of `tee`. `meanwhile` is called once while the command runs.
+    otherwise it has ours, or those of `tee`. `meanwhile` is called once while the command runs,
+    `late` when its time is over, before it is ended. A command that runs `alone` has no stdin:
+    what is there could be read only once.
     """
     start = time.monotonic()
     timed_out = False
     out, err = b"", b""
-    process = _start(command, environ, logs, cwd, capture=capture, tee=tee)
+    process = _start(command, environ, logs, cwd, capture=capture, tee=tee, alone=alone)
     try:
         if meanwhile is not None:
             meanwhile()
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         timed_out = True
-        _end(process, logs)
+        try:
+            if late is not None:
+                late()
+        finally:
+            _end(process, logs)
         with contextlib.suppress(subprocess.TimeoutExpired):  # somebody escaped with our pipe
             out, err = process.communicate(timeout=_GRACE)
     except BaseException:
@@ -185,6 +193,7 @@ def _start(  # noqa: PLR0913 - see run
     *,
     capture: bool,
     tee: Tee | None,
+    alone: bool,
 ) -> _Process:
     pipe = subprocess.PIPE if capture else None
     with _lock:
@@ -194,7 +203,7 @@ def _start(  # noqa: PLR0913 - see run
             command,
             env=dict(environ),
             cwd=cwd,
-            stdin=subprocess.DEVNULL if capture else None,
+            stdin=subprocess.DEVNULL if capture or alone else None,
             stdout=tee.stdout if tee else pipe,
             stderr=tee.stderr if tee else pipe,
             start_new_session=capture,
@@ -241,6 +250,11 @@ def end_active() -> None:
         end_all(logs)
 
 
+def instrumented_members(logs: LogFolder) -> list[int]:
+    """Return the processes of a command that have a detector."""
+    return [pid for pid in _members(logs) if _instrumented(pid)]
+
+
 def left_behind(logs: LogFolder, wait: float) -> list[LeftBehind]:
     """Wait for the instrumented processes that a command has left; return those that stay.
 
@@ -248,7 +262,7 @@ def left_behind(logs: LogFolder, wait: float) -> list[LeftBehind]:
     """
     deadline = time.monotonic() + wait
     while True:
-        left = [LeftBehind(pid, _command_of(pid)) for pid in _members(logs) if _instrumented(pid)]
+        left = [LeftBehind(pid, _command_of(pid)) for pid in instrumented_members(logs)]
         if not left or time.monotonic() >= deadline:
             return left
         time.sleep(_POLL)

@@ -11,6 +11,7 @@ and thread ids, sizes and the SUMMARY line are no part of it.
     lock-order      each "acquired while holding" of the cycle          2
     thread-leak     where the thread was created                        2
     leak            where the block was allocated                       2
+    hang            where each thread waits; of a timeout, the program  1
     mutex           the misuse                                          2
     all others      the first stack                                     1
 
@@ -64,6 +65,7 @@ KIND_CLASSES = (
     "uninitialized",
     "undefined",
     "died",
+    "hang",
     "lock-order",
     "mutex",
     "signal",
@@ -95,6 +97,7 @@ _DETECTOR_CLASSES = {
     "Helgrind": "mutex",
     "DRD": "mutex",
     "Memcheck": "memory",
+    "raceshim": "hang",
 }
 #: Kinds that end the program, whichever detector was there to tell.
 _DEATHS = re.compile(
@@ -142,10 +145,20 @@ def fingerprint(report: Report, roots: Sequence[str] = ()) -> Fingerprint:
     kind_class = classify(report)
     stacks = _stacks(report, kind_class)
     depth = _DEPTH.get(kind_class, 1)
-    sites, longer = [], []
+    sites: list[Site] = []
+    longer: list[Site] = []
     doubts = [] if report.complete else ["the report is incomplete"]
     for stack in stacks:
         frames, doubt = _frames(report, stack)
+        if kind_class == "hang":
+            # Threads that wait at the same place may be any number; those of libraries are many.
+            own = [frame for frame in frames if origin(frame) is Origin.PROGRAM]
+            frames = own[-1:] if report.kind == "timeout" else own
+            if not frames or _site(stack, frames, depth, kind_class, roots).names in (
+                site.names for site in sites
+            ):
+                continue
+            doubt = []
         doubts += doubt
         sites.append(_site(stack, frames, depth, kind_class, roots))
         longer.append(_site(stack, frames, depth + _MORE, kind_class, roots))
@@ -214,6 +227,8 @@ def _stacks(report: Report, kind_class: str) -> list[Stack]:
     elif kind_class == "lock-order":
         chosen = [s for s in stacks if _EDGE.match(s.label)]
         chosen += [s for s in stacks if s.role == "access" and s not in chosen]
+    elif kind_class == "hang":
+        return list(stacks if report.kind == "hang" else stacks[:1])
     elif kind_class == "thread-leak":
         chosen = [s for s in stacks if s.role == "thread"][:1]
     elif kind_class == "leak":

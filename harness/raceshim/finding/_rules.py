@@ -101,6 +101,31 @@ _RULES: tuple[tuple[str, Rule], ...] = (
         ),
     ),
     (
+        r"^hang$",
+        Rule(
+            "hang",
+            "Hang",
+            "The program did not end in the time that it had, and none of its threads ran: they "
+            "wait for each other, or for something that does not come.",
+            "Look at what each thread waits for. Two that wait for each other's mutex need one "
+            "order of locking; who waits for a condition must be told after it has changed, under "
+            "the same mutex.",
+            cwe=833,
+        ),
+    ),
+    (
+        r"^timeout$",
+        Rule(
+            "timeout",
+            "Timeout",
+            "The program was still at work when its time was over. The stacks tell where it was "
+            "then; a thread that turns in a loop stays in it.",
+            "If it turns in a loop, let what it waits for be told with an atomic, a condition "
+            "variable or a join. If it is only slow, give it more time with --timeout.",
+            cwe=835,
+        ),
+    ),
+    (
         r"^race on ",
         Rule(
             "race-on-external-object",
