@@ -81,6 +81,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_options(gate, "gate")
     gate.add_argument("paths", nargs="*", metavar="FOLDER")
+    merge = _add(commands, "merge", "judge the runs of several --results files as one gate's")
+    _add_options(merge, "merge")
+    merge.add_argument("paths", nargs="+", metavar="FILE")
+    repro = _add(commands, "repro", "run again what has shown a finding, until it shows it again")
+    _add_options(repro, "repro")
+    repro.add_argument("fingerprint", metavar="FINGERPRINT")
     cover = _add(commands, "cover", "read, combine and report coverage; see raceshim cover --help")
     cover.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     prof = _add(commands, "prof", "record and read CPU profiles; see raceshim prof --help")
@@ -147,6 +153,8 @@ def _dispatch(words: list[str]) -> int:
         parser.print_usage(sys.stderr)
         return UsageError.exit_code
     settings = resolve(_given(parsed, has_command=command is not None))
+    if parsed.command in ("merge", "repro"):
+        return _of_runs(parsed, settings)
     if parsed.command != "cc" and (command is not None or parsed.command == "run"):
         _check_canary(settings)
     if parsed.command == "run":
@@ -155,9 +163,27 @@ def _dispatch(words: list[str]) -> int:
             settings,
             any_detector="detector" not in settings.told,
         )
+    return _gate(parsed, command, settings)
+
+
+def _of_runs(parsed: argparse.Namespace, settings: Settings) -> int:
+    from raceshim import _runs  # noqa: PLC0415 - most commands do without
+
+    _interrupt_on_signals()
+    if parsed.command == "merge":
+        return _runs.merge(parsed.paths, settings)
+    return _runs.repro(parsed.fingerprint, settings)
+
+
+def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Settings) -> int:
     if command is not None:
         if parsed.paths:
             raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
+        if command and _is_repeated(settings):
+            from raceshim import _runs  # noqa: PLC0415
+
+            _interrupt_on_signals()
+            return _runs.gate(command, settings)
         return _judge_command(command, settings, any_detector=False)
     if not parsed.paths:
         raise UsageError("nothing to gate: name a folder of programs, or -- and a command")
@@ -166,7 +192,21 @@ def _dispatch(words: list[str]) -> int:
             "--canary is for a command: programs whose names are their verdicts have races among "
             "them that must be reported, so leave it out"
         )
+    _check_programs(settings)
     return _judge_programs(parsed.paths, settings)
+
+
+def _is_repeated(settings: Settings) -> bool:
+    """Whether the options ask for more than a single run of a command."""
+    return settings.runs > 1 or any(
+        (settings.budget, settings.until_found, settings.shard, settings.results)
+    )
+
+
+def _check_programs(settings: Settings) -> None:
+    for name in ("budget", "until_found", "shard", "results"):
+        if name in settings.told:
+            raise UsageError(f"{OPTIONS[name].flag} is for a command: gate [options] -- COMMAND")
 
 
 def _given(parsed: argparse.Namespace, *, has_command: bool) -> dict[str, Value]:

@@ -13,20 +13,22 @@ import importlib
 import os
 import signal
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from raceshim.evidence._logs import LogFolder
 from raceshim.evidence._run import environment, left_behind, run
 from raceshim.evidence._tee import Tee
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
 
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
     from raceshim._policy import Policy
+    from raceshim.evidence._hang import Hanging
     from raceshim.evidence._late import Names
     from raceshim.evidence._processes import ProcessLog
     from raceshim.evidence._run import Ended, LeftBehind
@@ -40,6 +42,114 @@ _RANDOM_BITS = 28
 _RANDOM_BITS_FILE = Path("/proc/sys/vm/mmap_rnd_bits")
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What sets one run of a command apart where there are several.
+
+    `limit` is the time it has, in seconds. Its output is only searched, and it has no stdin, if it
+    is `quiet`.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    limit: float | None = None
+    quiet: bool = False
+
+
+class Bench:
+    """What all runs of a command have in common: read and opened once."""
+
+    def __init__(self, command: Sequence[str], settings: Settings, detector: str | None) -> None:
+        """Read the suppressions and the policy."""
+        self.command = command
+        self.settings = settings
+        self.detector = detector
+        self.suppressions = _suppressions(settings)
+        self.policy = _policy(settings)
+        self._late = _late_names(settings)
+        self._names: Names | None = None
+        self._refused: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        """Open what gives names."""
+        self._names, self._refused = self._late.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self._late.__exit__(kind, error, trace)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say of the names."""
+        return (*self._refused, *(self._names.notes if self._names else ()))
+
+    def run(self, trial: Trial | None = None) -> CommandVerdict:
+        """Run the command and judge every process that ran under it."""
+        command, settings = self.command, self.settings
+        asked = "output" in settings.told
+        quiet = trial is not None and trial.quiet
+        with (
+            LogFolder() as logs,
+            Tee(scan=settings.output == "scan", terminals=asked, drop=quiet) as tee,
+        ):
+            ended = None
+            left: list[LeftBehind] = []
+            hanging: list[Hanging] = []
+            unwatched: Unwatched | None = None
+            if command:
+                environ = self._environment(logs, trial)
+                if settings.canary:
+                    from raceshim.evidence._canary import plant  # noqa: PLC0415 - most commands have none
+                    from raceshim.evidence._unwatched import Unwatched  # noqa: PLC0415
+
+                    environ = plant(logs, environ)
+                    unwatched = Unwatched(logs)
+                line = [*_fixed_addresses(), *command]
+                with unwatched or contextlib.nullcontext():
+                    ended = run(
+                        line,
+                        environ,
+                        logs,
+                        timeout=settings.timeout if trial is None else trial.limit,
+                        meanwhile=_load_judges if trial is None else None,
+                        tee=tee,
+                        late=lambda: hanging.extend(_hanging(logs)),
+                        alone=quiet,
+                    )
+                    left = left_behind(logs, settings.wait)
+            tee.finish()
+            return judge_logs(
+                logs,
+                command,
+                ended,
+                left,
+                self.detector,
+                self.suppressions,
+                policy=self.policy,
+                needs_threads=self.detector == "thread",
+                canary=unwatched,
+                tee=tee,
+                names=self._names,
+                hanging=hanging,
+            )
+
+    def _environment(self, logs: LogFolder, trial: Trial | None) -> dict[str, str]:
+        # What is suppressed or tolerated is no failure of the command either.
+        options = "exitcode=0" if self.suppressions or self.policy else ""
+        return environment(
+            logs,
+            os.environ if trial is None else {**os.environ, **trial.environ},
+            evidence=self.settings.evidence,
+            options=options,
+            late=self._names is not None,
+        )
+
+
 def gate_command(
     command: Sequence[str], settings: Settings, *, detector: str | None
 ) -> CommandVerdict:
@@ -47,51 +157,15 @@ def gate_command(
 
     `detector` is the one that must have run; None accepts any.
     """
-    suppressions = _suppressions(settings)
-    policy = _policy(settings)
-    asked = "output" in settings.told
-    with (
-        LogFolder() as logs,
-        Tee(scan=settings.output == "scan", terminals=asked) as tee,
-        _late_names(settings) as (names, refused),
-    ):
-        ended = None
-        left: list[LeftBehind] = []
-        unwatched: Unwatched | None = None
-        if command:
-            # What is suppressed or tolerated is no failure of the command either.
-            options = "exitcode=0" if suppressions or policy else ""
-            late = names is not None
-            environ = environment(
-                logs, os.environ, evidence=settings.evidence, options=options, late=late
-            )
-            if settings.canary:
-                from raceshim.evidence._canary import plant  # noqa: PLC0415 - most commands have none
-                from raceshim.evidence._unwatched import Unwatched  # noqa: PLC0415
+    with Bench(command, settings, detector) as bench:
+        verdict = bench.run()
+        return replace(verdict, notes=(*verdict.notes, *bench.notes))
 
-                environ = plant(logs, environ)
-                unwatched = Unwatched(logs)
-            line = [*_fixed_addresses(), *command]
-            with unwatched or contextlib.nullcontext():
-                ended = run(
-                    line, environ, logs, timeout=settings.timeout, meanwhile=_load_judges, tee=tee
-                )
-                left = left_behind(logs, settings.wait)
-        tee.finish()
-        verdict = judge_logs(
-            logs,
-            command,
-            ended,
-            left,
-            detector,
-            suppressions,
-            policy=policy,
-            needs_threads=detector == "thread",
-            canary=unwatched,
-            tee=tee,
-            names=names,
-        )
-        return replace(verdict, notes=(*verdict.notes, *refused, *(names.notes if names else ())))
+
+def _hanging(logs: LogFolder) -> list[Hanging]:
+    from raceshim.evidence._hang import look  # noqa: PLC0415 - most commands end in time
+
+    return look(logs)
 
 
 def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
@@ -107,6 +181,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     needs_threads: bool = False,
     tee: Tee | None = None,
     names: Names | None = None,
+    hanging: Sequence[Hanging] = (),
 ) -> CommandVerdict:
     """Read what the processes of a command have left, and what they have printed, and judge it."""
     from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
@@ -134,6 +209,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
         tuple(left),
         canary=planted,
         starts=starts,
+        hanging=tuple(hanging),
     )
     verdict = judge_command(
         command_run,

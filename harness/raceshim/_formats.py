@@ -13,16 +13,21 @@ from raceshim import __version__
 from raceshim._command import project_root
 from raceshim._files import write_text
 from raceshim.formats import _github, _json, _junit, _sarif
-from raceshim.formats._result import CanaryEvidence, CommandEnd, GateResult, stale
+from raceshim.formats._result import CanaryEvidence, CommandEnd, GateResult, Runs, stale
 
 if TYPE_CHECKING:
+    from raceshim._campaign import CampaignVerdict
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
 
 
 def write_formats(verdict: CommandVerdict, settings: Settings, detector: str | None) -> None:
     """Write the files that the settings name, and GitHub's commands to stdout."""
-    result = result_of(verdict, detector)
+    write_result(result_of(verdict, detector), settings)
+
+
+def write_result(result: GateResult, settings: Settings) -> None:
+    """Write a result likewise."""
     if settings.json is not None:
         write_text(settings.json, _json.encode(result))
     if settings.sarif is not None:
@@ -61,6 +66,38 @@ def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:
         reasons=verdict.reasons,
         notes=verdict.notes,
         canaries=_canaries(verdict),
+    )
+
+
+def result_of_runs(verdict: CampaignVerdict) -> GateResult:
+    """Return the verdict on many runs as that value."""
+    tally, setting = verdict.tally, verdict.setting
+    return GateResult(
+        command=setting.command,
+        exit_code=verdict.exit_code,
+        root=project_root(),
+        started=datetime.now(UTC) - timedelta(seconds=verdict.seconds),
+        version=__version__,
+        end=CommandEnd(verdict.status, verdict.timed_out, verdict.seconds),
+        detector=setting.detector,
+        findings=verdict.findings,
+        tolerated=verdict.tolerated,
+        suppressed=verdict.applied.suppressed,
+        stale=stale(verdict.applied),
+        processes=verdict.processes,
+        failures=verdict.failures,
+        reasons=verdict.reasons,
+        notes=verdict.notes,
+        runs=Runs(
+            counted=tally.runs,
+            clean=verdict.ends.get("clean", 0),
+            races=verdict.ends.get("races", 0),
+            inconclusive=verdict.ends.get("inconclusive", 0),
+            policies=tally.policies,
+            inputs=tally.inputs,
+            sureness=tally.sureness(),
+            rates=verdict.rates,
+        ),
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from raceshim.evidence._canary import Canary
+    from raceshim.evidence._hang import Hanging
     from raceshim.evidence._processes import ProcessLog
     from raceshim.evidence._run import Ended, LeftBehind
     from raceshim.finding._merge import Finding
@@ -47,7 +48,8 @@ class CommandRun:
     """A command that has ended, and everything that it left.
 
     `canary` tells what became of the known race, if one was planted; it is not among `processes`.
-    `starts` is how often ThreadSanitizer was seen to start, at least.
+    `starts` is how often ThreadSanitizer was seen to start, at least. `hanging` are processes that
+    were at something when the command's time was over.
     """
 
     command: tuple[str, ...]
@@ -57,6 +59,7 @@ class CommandRun:
     left: tuple[LeftBehind, ...]
     canary: Canary | None = None
     starts: int = 0
+    hanging: tuple[Hanging, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class CommandVerdict:
     """What a command is found to be, and why.
 
     `findings` shut the gate, `tolerated` ones are of a kind that the policy only tells of. `notes`
-    are advice.
+    are advice. `doubts` are why nothing would be known without the findings.
     """
 
     run: CommandRun
@@ -76,6 +79,7 @@ class CommandVerdict:
     tolerated: tuple[Finding, ...]
     processes: tuple[ProcessEvidence, ...]
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -103,20 +107,25 @@ def judge_command(  # noqa: PLR0913 - what a verdict rests on
         apply(suppressions, p.parsed.reports, today=day, program=p.program, roots=roots)
         for p in run.processes
     ]
-    applied = merge_applied(apply(suppressions, (), today=day), *each)
+    late = [
+        apply(suppressions, (one.report,), today=day, program=one.program, roots=roots)
+        for one in run.hanging
+    ]
+    applied = merge_applied(apply(suppressions, (), today=day), *each, *late)
     shut, tolerated = (policy or Policy()).part(applied.kept)
     failures = tuple(f for p in run.processes for f in p.parsed.failures)
     processes = evidence(
         run.processes, [(*one.kept, *(item.finding for item in one.suppressed)) for one in each]
     )
-    doubts = run.canary.reasons if run.canary else ()
     ran = {process.detector for process in run.processes if not process.printed} | run.started
     if not ran and run.ended is not None:
         processes = (own_program(run.command, detector), *processes)
-    if not shut:
-        doubts = tuple(_doubts(run, detector, processes, ran, needs_threads=needs_threads))
+    doubts = tuple(_doubts(run, detector, processes, ran, needs_threads=needs_threads))
+    reasons = (run.canary.reasons if run.canary else ()) if shut else doubts
     code = RACES if shut else INCONCLUSIVE if doubts else CLEAN
-    return CommandVerdict(run, code, doubts, applied, failures, shut, tolerated, processes)
+    return CommandVerdict(
+        run, code, reasons, applied, failures, shut, tolerated, processes, doubts=doubts
+    )
 
 
 def accesses(report: Report) -> Sequence[Stack]:

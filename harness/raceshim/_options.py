@@ -87,6 +87,31 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _duration(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        value = float(number) * unit
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{text!r} is no time, as 90, 90s, 10m or 2h are")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 1 << 63:
+        raise ValueError(f"{text!r} is no whole number from 0 to 2^63")
+    return int(text)
+
+
+def _shard(text: str) -> str:
+    which, _, of = text.partition("/")
+    if not (which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of)):
+        raise ValueError(f"{text!r} is no shard, as 1/8 to 8/8 are")
+    return text
+
+
 def _pattern(text: str) -> str:
     import re  # noqa: PLC0415 - the compiler wrapper starts without
 
@@ -178,8 +203,51 @@ OPTIONS = {
             "are printed after the verdict (on the command line: gate --cover DIR -- COMMAND)",
             metavar="DIR",
         ),
-        Option("jobs", _count, 0, "programs at a time (as many as processors)", metavar="N"),
-        Option("runs", _count, 1, "how often each program runs", metavar="N"),
+        Option(
+            "jobs",
+            _count,
+            0,
+            "programs at a time (as many as processors; several runs of a command only if told)",
+            metavar="N",
+        ),
+        Option("runs", _count, 1, "how often each program, or the command, runs", metavar="N"),
+        Option(
+            "budget",
+            _duration,
+            None,
+            "run the command again for so long: 90s, 10m, 2h (with --runs: so often at most)",
+            metavar="TIME",
+        ),
+        Option(
+            "until_found",
+            _truth,
+            False,
+            "run the command again until there is a finding (1000 runs, or --runs, or --budget, "
+            "at most)",
+        ),
+        Option(
+            "inputs",
+            _count,
+            1,
+            "go through so many inputs: the command is told which in RACESHIM_INPUT_SEED (1)",
+            metavar="N",
+        ),
+        Option("seed", _seed, 1, "the first seed of a schedule (1)", metavar="N"),
+        Option(
+            "shard",
+            _shard,
+            None,
+            "only each Nth of the command's runs, from the Ith on, as for a job of an array",
+            metavar="I/N",
+        ),
+        Option(
+            "results",
+            str,
+            None,
+            "write a line of JSON to FILE for each run of the command; raceshim merge adds such "
+            "files up, raceshim repro runs a line again",
+            metavar="FILE",
+        ),
         Option("timeout", _seconds, None, "end the command after so many seconds", metavar="S"),
         Option(
             "wait",
@@ -261,6 +329,8 @@ COMMAND_OPTIONS = {
         *("suppressions", "tolerate", "json"),
     ),
     "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "locks")),
+    "merge": ("suppressions", "tolerate", "json", "sarif", "junit", "github"),
+    "repro": ("runs", "results", "timeout", "json"),
 }
 
 #: The options of `raceshim cover`, which are of one call and never of an environment.
@@ -508,6 +578,12 @@ class Settings:
     coverdir: str | None
     jobs: int
     runs: int
+    budget: float | None
+    until_found: bool
+    inputs: int
+    seed: int
+    shard: str | None
+    results: str | None
     timeout: float | None
     wait: float
     evidence: str

@@ -130,7 +130,8 @@ HARNESS = {
     "finding": {"report"},
     "suppress": {"finding", "report"},
     "evidence": {"report", "finding", "cc"},
-    "formats": {"evidence", "suppress", "finding", "report"},
+    "runs": set(),
+    "formats": {"evidence", "suppress", "finding", "report", "runs"},
     "cover": {"cc"},
     "prof": {"cc", "cover", "evidence", "formats"},
 }

@@ -17,6 +17,7 @@ from raceshim.formats._result import (
     CommandEnd,
     GateResult,
     ProcessEvidence,
+    Runs,
     StaleSuppression,
 )
 from raceshim.report._parse import (
@@ -28,6 +29,8 @@ from raceshim.report._parse import (
     parse_log,
     parse_valgrind_xml,
 )
+from raceshim.runs._plan import Plan
+from raceshim.runs._tally import Tally
 from raceshim.suppress._apply import Suppressed
 from raceshim.suppress._rules import Rule, ThreadRule
 
@@ -85,6 +88,23 @@ def race(count: int = 1) -> Finding:
     return finding(golden("tsan-clang-19-race_plain"), count)
 
 
+def runs(*shown: str) -> Runs:
+    """Return ten runs with two inputs and two policies, the first three of which show something."""
+    tally = Tally()
+    for task in Plan(10, ("none", "noise"), inputs=2).tasks():
+        tally.add(task, shown if task.number < 3 else ())
+    return Runs(
+        counted=10,
+        clean=6,
+        races=3,
+        inconclusive=1,
+        policies=tally.policies,
+        inputs=tally.inputs,
+        sureness=tally.sureness(),
+        rates={name: tally.rate(name) for name in shown},
+    )
+
+
 def rich() -> GateResult:
     """Return a result that has something in every field."""
     return result(
@@ -136,6 +156,7 @@ def rich() -> GateResult:
             CanaryEvidence("/home/me/project/t/test_it", caught=True),
             CanaryEvidence("/usr/bin/tool", caught=False, cause="it ran with report_bugs=0"),
         ),
+        runs=runs(race().fingerprint),
     )
 
 

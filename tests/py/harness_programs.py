@@ -6,11 +6,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 COMPILERS = ("clang-19", "clang-14", "gcc-12")
 
@@ -46,6 +44,7 @@ NOINLINE void *bump_in_thread(void *arg) { LOCK; shared++; UNLOCK; return arg; }
 NOINLINE void bump_in_main(void) { LOCK; shared++; UNLOCK; }
 NOINLINE void *first(void *arg) { bump_in_thread(arg); pass_turn(); return arg; }
 NOINLINE void *held(void *arg) { char byte; while (read(*(int *)arg, &byte, 1) > 0); return arg; }
+NOINLINE void *waits_for_lock(void *arg) { pthread_mutex_lock(&lock); return arg; }
 NOINLINE void two_threads(void)
 {
     pthread_t thread;
@@ -70,6 +69,25 @@ BODIES = {
         execl("/proc/self/exe", argv[0], "again", (char *)0);
         return 1;""",
     "underscore_exit": "two_threads(); _exit(0);",
+    "sometimes": """\
+        const char *run = getenv("RACESHIM_SCHEDULE_SEED");
+        const char *input = getenv("RACESHIM_INPUT_SEED");
+        pthread_t thread;
+        if (run && input && atoi(run) % 4 == 0 && atoi(input) == 1) two_threads();
+        pthread_create(&thread, 0, held, &(int){-1});
+        pthread_join(thread, 0);
+        return 0;""",
+    "deadlock": """\
+        pthread_t thread;
+        if (argc > 1) return 0;
+        pthread_mutex_lock(&lock);
+        pthread_create(&thread, 0, waits_for_lock, 0);
+        pthread_join(thread, 0);
+        return 0;""",
+    "spin": """\
+        pthread_t thread;
+        pthread_create(&thread, 0, first, 0);
+        for (;;) syscall(SYS_getppid);""",
     "killed": "two_threads(); kill(getpid(), SIGKILL);",
     "crash": "two_threads(); *(volatile int *)8 = 1; return 0;",
     "abort": "two_threads(); abort();",
@@ -246,4 +264,4 @@ def clean_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.endswith("SAN_OPTIONS")
         and (not name.startswith("RACESHIM_") or name == "RACESHIM_SDK")
-    }
+    } | {"XDG_STATE_HOME": str(Path(tempfile.gettempdir()) / f"raceshim-tests-{os.getuid()}")}

@@ -40,8 +40,11 @@ class Tee:
     are the command's, and their order is kept.
     """
 
-    def __init__(self, *, scan: bool, terminals: bool = False) -> None:
-        """Make the pipes; with `terminals` also for streams that are terminals."""
+    def __init__(self, *, scan: bool, terminals: bool = False, drop: bool = False) -> None:
+        """Make the pipes; with `terminals` also for streams that are terminals.
+
+        With `drop` nothing is passed on: the output is only searched.
+        """
         #: The streams that nobody searches because they are terminals.
         self.terminals: list[str] = []
         self._copies: dict[int, _Copy] = {}
@@ -53,12 +56,12 @@ class Tee:
                 same = 1 in self._copies and os.path.sameopenfile(1, number)
             except OSError:
                 continue  # closed, and so it shall be for the command
-            if terminal and not terminals:
+            if terminal and not (terminals or drop):
                 self.terminals.append(_NAMES[number])
             elif same:
                 self._copies[2] = self._copies[1]
             else:
-                self._copies[number] = _Copy(number)
+                self._copies[number] = _Copy(number, drop=drop)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -108,8 +111,9 @@ class Tee:
 class _Copy:
     """One pipe, and the thread that empties it."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, drop: bool) -> None:
         self.scanner = Scanner()
+        self._drop = drop
         self._target = target
         self._source, self.writing_end = os.pipe()
         with contextlib.suppress(OSError):  # there is a limit for each user
@@ -170,6 +174,8 @@ class _Copy:
 
     def _pass_on(self, data: bytes) -> bool:
         """Write to our own stream; say whether it still takes anything."""
+        if self._drop:
+            return True
         rest = memoryview(data)
         while rest:
             try:
@@ -183,6 +189,9 @@ class _Copy:
 
     def _hand_on(self) -> None:
         """Let `cat` read the pipe from now on."""
+        target: tuple[object, ...] = (os.POSIX_SPAWN_DUP2, self._target, 1)
+        if self._drop:
+            target = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
         with contextlib.suppress(OSError):  # without it, whoever writes gets a SIGPIPE
             os.posix_spawnp(
                 "cat",
@@ -190,7 +199,7 @@ class _Copy:
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, self._source, 0),
-                    (os.POSIX_SPAWN_DUP2, self._target, 1),
+                    target,
                     (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
                 ],
                 setsid=True,

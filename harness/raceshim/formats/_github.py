@@ -93,6 +93,9 @@ def _annotation(level: str, finding: Finding, result: GateResult) -> str:
     lines = [_place(side, result) for side in both]
     programs = ", ".join(program_name(p, result.root) for p in finding.programs)
     lines.append(f"{_times(finding.count)} in {programs or 'an unknown program'}")
+    rate = result.rate(finding)
+    if rate is not None:
+        lines.append(f"shown by {rate.text()}")
     lines.append(f"fingerprint {finding.fingerprint}")
     return _command(level, "\n".join(lines), properties)
 
@@ -146,11 +149,16 @@ def _finding(finding: Finding, result: GateResult, note: str) -> str:
         f"### {_inline(finding.title)}{note}\n"
         f"{places}\n"
         f"{_times(finding.count)} in {programs or 'an unknown program'}, "
-        f"fingerprint {_code(finding.fingerprint)}\n\n"
+        f"fingerprint {_code(finding.fingerprint)}{_rate(finding, result)}\n\n"
         f"{_inline(rule.fix)}\n\n"
         f"<details><summary>The report</summary>\n\n{_block(render_report(finding.report))}\n"
         "</details>\n"
     )
+
+
+def _rate(finding: Finding, result: GateResult) -> str:
+    rate = result.rate(finding)
+    return "" if rate is None else f"; shown by {rate.text()}"
 
 
 def _suppressions(result: GateResult) -> str:

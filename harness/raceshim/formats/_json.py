@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from raceshim.finding._merge import Finding
-    from raceshim.formats._result import CanaryEvidence, CommandEnd, ProcessEvidence
+    from raceshim.formats._result import CanaryEvidence, CommandEnd, ProcessEvidence, Runs
     from raceshim.report._model import Access, Frame, Stack
+    from raceshim.runs._plan import Task
+    from raceshim.runs._tally import Rate, Share
     from raceshim.suppress._apply import Suppressed
 
 Json = dict[str, Any]
@@ -48,6 +50,7 @@ def document(result: GateResult) -> Json:
         "started": result.started_utc.isoformat(timespec="seconds") + "Z",
         "root": printable(str(result.root)),
         "detector": _text(result.detector),
+        "runs": None if result.runs is None else _runs(result.runs),
         "processes": [_process(process) for process in result.processes],
         "findings": [
             *(_finding(finding, result, "open") for finding in result.findings),
@@ -89,6 +92,46 @@ def _canary(canaries: tuple[CanaryEvidence, ...]) -> Json:
     }
 
 
+def _runs(runs: Runs) -> Json:
+    return {
+        "counted": runs.counted,
+        "clean": runs.clean,
+        "races": runs.races,
+        "inconclusive": runs.inconclusive,
+        "policies": dict(runs.policies),
+        "inputs": runs.inputs,
+        "sureness": runs.sureness,
+    }
+
+
+def _rate(rate: Rate | None) -> Json | None:
+    if rate is None:
+        return None
+    return {
+        **_share(rate.all),
+        "runs_to_95": rate.all.runs_to_95,
+        "by_policy": {name: _share(share) for name, share in rate.by_policy.items()},
+        "by_input": {str(seed): _share(share) for seed, share in rate.by_input.items()},
+        "depends_on_input": rate.depends_on_input,
+        "best": None if rate.best is None else _task(rate.best),
+        "seen_in": [_task(task) for task in rate.tasks],
+    }
+
+
+def _share(share: Share) -> Json:
+    low, high = share.bounds
+    return {"shown": share.shown, "runs": share.runs, "low": round(low, 6), "high": round(high, 6)}
+
+
+def _task(task: Task) -> Json:
+    return {
+        "run": task.number,
+        "policy": task.policy,
+        "input_seed": task.input_seed,
+        "schedule_seed": task.schedule_seed,
+    }
+
+
 def _end(end: CommandEnd) -> Json:
     return {
         "status": end.status if end.status >= 0 else None,
@@ -126,6 +169,7 @@ def _finding(
         "rule": rule_for(finding.kind).identity,
         "detector": printable(report.detector),
         "count": finding.count,
+        "rate": _rate(result.rate(finding)),
         "pids": list(finding.pids),
         "programs": [printable(program_name(p, result.root)) for p in finding.programs],
         "functions": list(

@@ -72,6 +72,9 @@ def _findings(result: GateResult) -> Iterable[tuple[Finding, _Case]]:
         text = f"{render_report(finding.report)}\nfingerprint: {finding.fingerprint}\n"
         if finding.count > 1:
             text += f"reported {finding.count} times\n"
+        rate = result.rate(finding)
+        if rate is not None:
+            text += f"shown by {rate.text()}\n"
         rule = rule_for(finding.kind)
         yield finding, _Case(_name(finding), "failure", rule.identity, finding.title, text)
     for finding in result.tolerated:
@@ -81,6 +84,15 @@ def _findings(result: GateResult) -> Iterable[tuple[Finding, _Case]]:
         until = f" until {by.expires.isoformat()}" if by.expires is not None else ""
         message = f"suppressed{until}: {by.reason} ({by.where})"
         yield item.finding, _Case(_name(item.finding), "skipped", "", message)
+
+
+def _rates(result: GateResult) -> Iterable[tuple[str, str]]:
+    if result.runs is None:
+        return
+    yield "runs", str(result.runs.counted)
+    yield "runs without a finding", result.runs.sureness
+    for name, rate in result.runs.rates.items():
+        yield f"rate {name}", rate.text()
 
 
 def _name(finding: Finding) -> str:
@@ -146,6 +158,7 @@ def _suite(
             ("verdict", result.verdict),
             ("exit code", str(result.exit_code)),
             ("raceshim", result.version),
+            *_rates(result),
         ):
             ET.SubElement(properties, "property", name=key, value=one_line(value))
     for case in cases:

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 from raceshim._errors import BUILD, CLEAN, INCONCLUSIVE, INTERRUPTED, RACES, USAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from raceshim.finding._merge import Finding
     from raceshim.report._model import Failure
+    from raceshim.runs._tally import Rate
     from raceshim.suppress._apply import Applied, Suppressed
 
 #: The word for each exit code, the same in every format.
@@ -85,6 +88,23 @@ class CanaryEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """Many runs of the command: how they ended, and how often each finding was shown.
+
+    `policies` counts the runs of each. `sureness` says what is known of what was not shown.
+    """
+
+    counted: int
+    clean: int
+    races: int
+    inconclusive: int
+    policies: Mapping[str, int]
+    inputs: int
+    sureness: str
+    rates: Mapping[str, Rate]
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
     """A verdict with everything that it rests on.
 
@@ -92,7 +112,7 @@ class GateResult:
     `reasons` say why the verdict is inconclusive, or what was in doubt beside the findings;
     `notes` are advice. `root` is the folder that holds the sources; paths below it are shown
     relative to it. `left` are pid and command of instrumented processes that go on after the
-    command. `canaries` is None when none was to be planted.
+    command. `canaries` is None when none was to be planted, and `runs` where there was but one.
     """
 
     command: tuple[str, ...]
@@ -112,6 +132,11 @@ class GateResult:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     canaries: tuple[CanaryEvidence, ...] | None = None
+    runs: Runs | None = None
+
+    def rate(self, finding: Finding) -> Rate | None:
+        """Return how often a finding was shown; None where there was but one run."""
+        return None if self.runs is None else self.runs.rates.get(finding.fingerprint)
 
     @property
     def seconds(self) -> float:
@@ -155,6 +180,8 @@ def headline(result: GateResult) -> str:
         if number:
             plural = "s" if what == "finding" and number != 1 else ""
             parts.append(f"{number} {what}{plural}")
+    if result.runs is not None:
+        parts.append("1 run" if result.runs.counted == 1 else f"{result.runs.counted} runs")
     return ", ".join(parts)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from raceshim.finding._merge import Finding
     from raceshim.formats._result import StaleSuppression
     from raceshim.report._model import Frame
+    from raceshim.runs._tally import Rate
     from raceshim.suppress._apply import Suppressed
 
 Json = dict[str, Any]
@@ -77,7 +78,10 @@ def document(result: GateResult) -> Json:
             rules[rule.identity] = len(described)
             described.append(rule)
         index = rules[rule.identity]
-        results.append(_result(finding, rule, index, result.root, suppression, shuts=shuts))
+        rate = result.rate(finding)
+        results.append(
+            _result(finding, rule, index, result.root, suppression, shuts=shuts, rate=rate)
+        )
     run = {
         "tool": {
             "driver": {
@@ -101,7 +105,11 @@ def document(result: GateResult) -> Json:
         },
         "columnKind": "unicodeCodePoints",
         "results": results,
-        "properties": {"verdict": result.verdict, "headline": headline(result)},
+        "properties": {
+            "verdict": result.verdict,
+            "headline": headline(result),
+            **({} if result.runs is None else {"sureness": result.runs.sureness}),
+        },
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -185,6 +193,7 @@ def _result(  # noqa: PLR0913 - one call, in `document`
     suppression: Suppressed | None,
     *,
     shuts: bool,
+    rate: Rate | None,
 ) -> Json:
     both = main_first(sides(finding))
     related = [_place(side.frame, root, side.what) for side in both[1:]]
@@ -221,6 +230,15 @@ def _result(  # noqa: PLR0913 - one call, in `document`
             "doubts": [printable(doubt) for doubt in finding.doubts],
         },
     }
+    if rate is not None:
+        low, high = rate.all.bounds
+        encoded["properties"]["rate"] = {
+            "shown": rate.all.shown,
+            "runs": rate.all.runs,
+            "low": round(low, 6),
+            "high": round(high, 6),
+            "runsTo95": rate.all.runs_to_95,
+        }
     if finding.report.location is not None:
         encoded["properties"]["location"] = printable(finding.report.location)
     flows = [_thread_flow(side, root) for side in both if side.frames]

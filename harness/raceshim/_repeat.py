@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Run a command many times: so often, for so long, or until it shows something.
+
+Each run is watched and judged as a single one would be, and leaves a line. The gate's verdict is
+made of nothing but these lines; see `_campaign`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import resource
+import shutil
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raceshim._campaign import Campaign, CampaignVerdict
+from raceshim._command import Bench, Trial, project_root
+from raceshim._errors import Interrupted, ToolError
+from raceshim.evidence._run import end_active
+from raceshim.formats._lines import Result, Setting, encode
+from raceshim.runs._plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TextIO
+
+    from raceshim._gate import CommandVerdict
+    from raceshim._options import Settings
+    from raceshim.runs._plan import Task
+
+#: So many runs at most where nobody has said how many, or for how long.
+UNTIL_FOUND = 1000
+#: A run of which nobody has said how long it may take has this much more than the longest one.
+_SHORTEST, _PATIENCE = 60.0, 20.0
+#: Of larger programs no digest is made.
+_LARGEST = 1 << 30
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Return the runs that the options ask for."""
+    runs: int | None = settings.runs
+    if "runs" not in settings.told:
+        if settings.budget is not None:
+            runs = None
+        elif settings.until_found:
+            runs = UNTIL_FOUND
+    return Plan(
+        runs,
+        inputs=settings.inputs,
+        seed=settings.seed,
+        shard=shard_of(settings.shard),
+    )
+
+
+def shard_of(text: str | None) -> tuple[int, int]:
+    """Return which shard this is, and of how many."""
+    which, _, of = (text or "1/1").partition("/")
+    return int(which), int(of)
+
+
+def setting_of(command: Sequence[str], settings: Settings, detector: str | None) -> Setting:
+    """Return what the runs of a command have in common."""
+    options = {"evidence": settings.evidence}
+    if settings.timeout is not None:
+        options["timeout"] = str(settings.timeout)
+    return Setting(
+        tuple(command),
+        str(Path.cwd()),
+        str(project_root()),
+        detector,
+        _build(command),
+        tuple(sorted(options.items())),
+    )
+
+
+def gate_repeatedly(
+    command: Sequence[str],
+    settings: Settings,
+    detector: str | None,
+    progress: Callable[[Campaign], None],
+) -> CampaignVerdict:
+    """Run a command as often as the options say, and judge all runs together.
+
+    `progress` is told of each run. When it is interrupted, what has ended by then is judged.
+    """
+    setting = setting_of(command, settings, detector)
+    plan = plan_of(settings)
+    deadline = None if settings.budget is None else time.monotonic() + settings.budget
+    interrupted = False
+    with Bench(command, settings, detector) as bench, _lines(settings.results) as lines:
+        campaign = Campaign(setting, bench.suppressions, policy=bench.policy)
+        jobs = settings.jobs if "jobs" in settings.told else 1
+        try:
+            for result in run_tasks(bench, setting, plan.tasks(), jobs, deadline):
+                if lines is not None:
+                    lines.write(encode(result))
+                    lines.flush()
+                campaign.add(result)
+                progress(campaign)
+                if settings.until_found and campaign.open:
+                    break
+        except (Interrupted, KeyboardInterrupt):
+            if not campaign.tally.runs:
+                raise
+            interrupted = True
+        return campaign.verdict(interrupted=interrupted, notes=bench.notes)
+
+
+def run_tasks(
+    bench: Bench, setting: Setting, tasks: Iterator[Task], jobs: int, deadline: float | None
+) -> Iterator[Result]:
+    """Run tasks, so many at a time, and give their results as they come.
+
+    None begins after the deadline, but for the first. Whoever stops to ask ends those that run.
+    """
+    longest = 0.0
+
+    def one(task: Task) -> Result:
+        limit = bench.settings.timeout
+        if limit is None and longest:
+            limit = max(_SHORTEST, _PATIENCE * longest)
+        return run_task(bench, setting, task, limit, alone=jobs == 1)
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="raceshim-run") as pool:
+        running: set[Future[Result]] = {pool.submit(one, task) for task in islice(tasks, jobs)}
+        try:
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    longest = max(longest, result.seconds)
+                    yield result
+                    if deadline is None or time.monotonic() < deadline:
+                        running |= {pool.submit(one, task) for task in islice(tasks, 1)}
+        finally:
+            if running:
+                pool.shutdown(wait=False, cancel_futures=True)
+                end_active()
+
+
+def run_task(
+    bench: Bench, setting: Setting, task: Task, limit: float | None, *, alone: bool
+) -> Result:
+    """Run a command once. What it uses of processors is known if nothing else runs meanwhile."""
+    before = _used()
+    verdict = bench.run(Trial(task.environment(), limit, quiet=True))
+    return result_of(setting, task, verdict, _used() - before if alone else None)
+
+
+def result_of(setting: Setting, task: Task, verdict: CommandVerdict, cpu: float | None) -> Result:
+    """Return what one run has left."""
+    run = verdict.run
+    if run.ended is None:
+        raise ToolError("there was no command to run")
+    return Result(
+        setting=setting,
+        task=task,
+        status=run.ended.status,
+        timed_out=run.ended.timed_out,
+        seconds=run.ended.seconds,
+        cpu=cpu,
+        reports=(
+            *((p.program, report) for p in run.processes for report in p.parsed.reports),
+            *((hanging.program, hanging.report) for hanging in run.hanging),
+        ),
+        processes=verdict.processes,
+        failures=verdict.failures,
+        doubts=verdict.doubts,
+        reasons=run.canary.reasons if run.canary else (),
+        notes=verdict.notes,
+    )
+
+
+def _used() -> float:
+    """Return how much time the children of this process have used of processors."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@contextlib.contextmanager
+def _lines(target: str | None) -> Iterator[TextIO | None]:
+    """Open the file that gets a line for each run as it ends."""
+    if target is None:
+        yield None
+        return
+    path = Path(target)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ToolError(f"{target}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _build(command: Sequence[str]) -> str:
+    """Return a digest of the file that a command names, so that builds are told apart."""
+    found = shutil.which(command[0]) if command else None
+    with contextlib.suppress(OSError):
+        if found is not None and Path(found).stat().st_size <= _LARGEST:
+            with Path(found).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return ""

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The commands that are about many runs: `gate --runs N -- COMMAND`, `merge`, `repro`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from raceshim._errors import CLEAN, RACES, ToolError, UsageError
+from raceshim._formats import result_of_runs, write_result
+from raceshim._repeat import gate_repeatedly, plan_of
+from raceshim._replay import judge_lines, recall, remember, reproduce
+from raceshim.evidence._late import needs_names
+from raceshim.evidence._symbolizer import find_symbolizer
+from raceshim.formats._runs import runs_text
+from raceshim.runs._rates import sureness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TextIO
+
+    from raceshim._campaign import Campaign, CampaignVerdict
+    from raceshim._options import Settings
+
+#: Where there is no terminal, a line tells how far it is, so that nobody takes it for dead.
+_EVERY = 30.0
+
+
+def gate(command: list[str], settings: Settings) -> int:
+    """Run a command many times and tell the verdict."""
+    if settings.coverdir is not None:
+        raise UsageError("--cover is for a single run of a command: leave out --runs and its like")
+    _name_late(settings)
+    total = plan_of(settings).total
+    with _progress(total, "runs") as told:
+        verdict = gate_repeatedly(command, settings, settings.detector, told)
+    note = remember(verdict)
+    _tell(verdict, settings, [note] if note else [])
+    return verdict.exit_code
+
+
+def merge(files: list[str], settings: Settings) -> int:
+    """Judge the runs that files hold."""
+    verdict = judge_lines([Path(file) for file in files], settings)
+    _tell(verdict, settings, [])
+    return verdict.exit_code
+
+
+def repro(fingerprint: str, settings: Settings) -> int:
+    """Run again what has shown a finding: 1 if it is shown again, 0 if not, 4 if nobody knows."""
+    item = recall(fingerprint, settings.results)
+    _name_late(settings)
+    stream = _stream(settings)
+    stream.write(f"raceshim: {item.title}: {item.share.text()}; {item.task.text()}\n")
+    stream.flush()
+    with _progress(item.runs if "runs" not in settings.told else settings.runs, "runs") as told:
+        verdict, shown = reproduce(item, settings, told)
+    _tell(verdict, settings, [])
+    runs = verdict.tally.runs
+    if shown:
+        stream.write(f"raceshim: shown again, by run {runs}\n")
+        return RACES
+    stream.write(f"raceshim: not shown again: {sureness(runs)}\n")
+    return verdict.exit_code if verdict.exit_code != RACES else CLEAN
+
+
+def _name_late(settings: Settings) -> None:
+    """Look names up once for all runs, where that can be done: a run that races is faster then."""
+    if settings.symbolize is None and find_symbolizer() is not None:
+        asked = os.environ.get("TSAN_OPTIONS", "")
+        settings.symbolize = "online" if needs_names(asked) else "late"
+
+
+def _tell(verdict: CampaignVerdict, settings: Settings, notes: list[str]) -> None:
+    stream = _stream(settings)
+    stream.write(runs_text(verdict, colour=stream.isatty()))
+    stream.write("".join(f"  note: {note}\n" for note in notes))
+    if settings.json or settings.sarif or settings.junit or settings.github:
+        try:
+            write_result(result_of_runs(verdict), settings)
+        except OSError as error:
+            raise ToolError(f"{error.filename}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _progress(total: int | None, what: str) -> Iterator[Callable[[Campaign], None]]:
+    """Show how far it is, on stderr; yields what to call after each run."""
+    console = Console(file=sys.stderr)
+    last = time.monotonic()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=total, note="")
+
+        def told(campaign: Campaign) -> None:
+            nonlocal last
+            found = len(campaign.open)
+            note = f"{found} finding{'' if found == 1 else 's'}"
+            bar.update(task, advance=1, note=f"[red]{note}[/]" if found else "")
+            if not console.is_terminal and time.monotonic() - last >= _EVERY:
+                last = time.monotonic()
+                of = "" if total is None else f" of {total}"
+                sys.stderr.write(f"raceshim: {campaign.tally.runs}{of} runs, {note}\n")
+
+        yield told
+
+
+def _stream(settings: Settings) -> TextIO:
+    """Return where text goes: stdout, unless JSON has it."""
+    return sys.stderr if settings.json == "-" else sys.stdout
