@@ -11,6 +11,19 @@ from __future__ import annotations
 import os
 
 from raceshim._errors import UsageError
+from raceshim._option_values import (
+    count,
+    duration,
+    frequency,
+    pattern,
+    percentage,
+    seconds,
+    seed,
+    shard,
+    size,
+    truth,
+    waits,
+)
 from raceshim.cc._compilers import COVER_MODES, DETECTORS
 
 TYPE_CHECKING = False  # typing's own costs an import of typing
@@ -71,95 +84,6 @@ class Option:
         return value
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{text!r} is no number of seconds")
-    return value
-
-
-def _duration(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    try:
-        value = float(number) * unit
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{text!r} is no time, as 90, 90s, 10m or 2h are")
-    return value
-
-
-def _seed(text: str) -> int:
-    if not text.isdigit() or int(text) >= 1 << 63:
-        raise ValueError(f"{text!r} is no whole number from 0 to 2^63")
-    return int(text)
-
-
-def _shard(text: str) -> str:
-    which, _, of = text.partition("/")
-    if not (which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of)):
-        raise ValueError(f"{text!r} is no shard, as 1/8 to 8/8 are")
-    return text
-
-
-def _pattern(text: str) -> str:
-    import re  # noqa: PLC0415 - the compiler wrapper starts without
-
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
-    return text
-
-
-def _frequency(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 5000:
-        raise ValueError(f"{text!r} is no whole number from 1 to 5000")
-    return int(text)
-
-
-def _bytes(text: str) -> int:
-    number, unit = (text[:-1], text[-1]) if text[-1:].isalpha() else (text, "")
-    factor = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(unit.lower(), 0)
-    if not number.isdigit() or not 1 <= int(number) * factor <= 1 << 40:
-        raise ValueError(f"{text!r} is no number of bytes, as 1, 4096 or 512k")
-    return int(number) * factor
-
-
-def _waits(text: str) -> str:
-    """Return nanoseconds, or nanoseconds and one of how many unlocks."""
-    if not all(part.isdigit() and 1 <= int(part) <= 10**9 for part in text.split(":", 1)):
-        raise ValueError(f"{text!r} is neither NS nor NS:N, from 1 to 1000000000 each")
-    return text
-
-
-def _percentage(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise ValueError(f"{text!r} is no number from 0 to 100")
-    return value
-
-
-def _truth(text: str) -> bool:
-    truths = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if text.lower() not in truths:
-        raise ValueError(f"{text!r} is neither yes nor no")
-    return truths[text.lower()]
-
-
 OPTIONS = {
     option.name: option
     for option in (
@@ -205,37 +129,37 @@ OPTIONS = {
         ),
         Option(
             "jobs",
-            _count,
+            count,
             0,
             "programs at a time (as many as processors; several runs of a command only if told)",
             metavar="N",
         ),
-        Option("runs", _count, 1, "how often each program, or the command, runs", metavar="N"),
+        Option("runs", count, 1, "how often each program, or the command, runs", metavar="N"),
         Option(
             "budget",
-            _duration,
+            duration,
             None,
             "run the command again for so long: 90s, 10m, 2h (with --runs: so often at most)",
             metavar="TIME",
         ),
         Option(
             "until_found",
-            _truth,
+            truth,
             False,
             "run the command again until there is a finding (1000 runs, or --runs, or --budget, "
             "at most)",
         ),
         Option(
             "inputs",
-            _count,
+            count,
             1,
             "go through so many inputs: the command is told which in RACESHIM_INPUT_SEED (1)",
             metavar="N",
         ),
-        Option("seed", _seed, 1, "the first seed of a schedule (1)", metavar="N"),
+        Option("seed", seed, 1, "the first seed of a schedule (1)", metavar="N"),
         Option(
             "shard",
-            _shard,
+            shard,
             None,
             "only each Nth of the command's runs, from the Ith on, as for a job of an array",
             metavar="I/N",
@@ -248,10 +172,10 @@ OPTIONS = {
             "files up, raceshim repro runs a line again",
             metavar="FILE",
         ),
-        Option("timeout", _seconds, None, "end the command after so many seconds", metavar="S"),
+        Option("timeout", seconds, None, "end the command after so many seconds", metavar="S"),
         Option(
             "wait",
-            _seconds,
+            seconds,
             5.0,
             "how long to wait for instrumented processes that the command leaves behind (5)",
             metavar="S",
@@ -267,7 +191,7 @@ OPTIONS = {
         ),
         Option(
             "canary",
-            _truth,
+            truth,
             False,
             "plant a known race in every program under ThreadSanitizer; where it is not caught, "
             "the verdict is inconclusive",
@@ -310,7 +234,7 @@ OPTIONS = {
         Option("junit", str, None, "write the findings to FILE as JUnit XML", metavar="FILE"),
         Option(
             "github",
-            _truth,
+            truth,
             False,
             "annotate the code of a pull request, and fill the job's summary (GitHub Actions)",
         ),
@@ -366,8 +290,8 @@ COVER_OPTIONS = {
             "what a line of the table is",
             choices=("function", "file", "directory"),
         ),
-        Option("live", _truth, False, "only what was executed"),
-        Option("func", _pattern, None, "only names in which this is found", metavar="REGEX"),
+        Option("live", truth, False, "only what was executed"),
+        Option("func", pattern, None, "only names in which this is found", metavar="REGEX"),
         Option(
             "format",
             str,
@@ -376,10 +300,10 @@ COVER_OPTIONS = {
             "text for everybody",
             choices=("profraw", "profdata", "gcda", "lcov", "cobertura", "json", "html", "text"),
         ),
-        Option("progress", _truth, False, "show the progress also where stderr is no terminal"),
-        Option("skip_damaged", _truth, False, "leave damaged files out, and name them"),
+        Option("progress", truth, False, "show the progress also where stderr is no terminal"),
+        Option("skip_damaged", truth, False, "leave damaged files out, and name them"),
         OPTIONS["json"],
-        Option("jobs", _count, None, "processes that read (as many as processors)", metavar="N"),
+        Option("jobs", count, None, "processes that read (as many as processors)", metavar="N"),
     )
 }
 _COMMON = ("input", "binary", "skip_damaged", "progress", "jobs")
@@ -400,7 +324,7 @@ PROF_OPTIONS = {
     for option in (
         Option(
             "frequency",
-            _frequency,
+            frequency,
             100,
             "samples for each second of processor time of each thread, 1 to 5000 (100)",
             metavar="HZ",
@@ -422,11 +346,11 @@ PROF_OPTIONS = {
             "where that is not allowed timer",
             choices=("auto", "perf", "timer", "wall"),
         ),
-        Option("wall", _truth, False, "the same as --clock wall"),
-        Option("cpu", _truth, False, "record CPU time, as without --heap and --locks"),
+        Option("wall", truth, False, "the same as --clock wall"),
+        Option("cpu", truth, False, "record CPU time, as without --heap and --locks"),
         Option(
             "heap",
-            _bytes,
+            size,
             None,
             "record memory: one block of so many bytes that are allocated (512k); 1 = every block",
             metavar="BYTES",
@@ -434,7 +358,7 @@ PROF_OPTIONS = {
         ),
         Option(
             "locks",
-            _waits,
+            waits,
             None,
             "record who waits for locks and other threads, all waits of NS nanoseconds (100000) "
             "and a fair share of shorter ones; and who held them meanwhile, one of N (10) times; "
@@ -452,14 +376,14 @@ PROF_OPTIONS = {
         ),
         Option(
             "focus",
-            _pattern,
+            pattern,
             None,
             "only samples with a function, file or module in which this is found",
             metavar="REGEX",
         ),
         Option(
             "ignore",
-            _pattern,
+            pattern,
             None,
             "no samples with a function, file or module in which this is found",
             metavar="REGEX",
@@ -489,24 +413,24 @@ PROF_OPTIONS = {
         ),
         Option(
             "lines",
-            _truth,
+            truth,
             False,
             "look lines and inlined functions up in the programs' debug information (--by line and "
             "--by file do)",
         ),
-        Option("count", _count, 30, "so many rows (30)", metavar="N"),
-        Option("cum", _truth, False, "order by cum: what a function and all it called took"),
-        Option("callers", _truth, False, "from the leaves up: below a function who called it"),
+        Option("count", count, 30, "so many rows (30)", metavar="N"),
+        Option("cum", truth, False, "order by cum: what a function and all it called took"),
+        Option("callers", truth, False, "from the leaves up: below a function who called it"),
         Option(
             "min",
-            _percentage,
+            percentage,
             0.5,
             "leave out what has less than so many per cent (0.5)",
             metavar="PERCENT",
         ),
-        Option("depth", _count, None, "so many levels of calls", metavar="N"),
-        Option("normalize", _truth, False, "take both profiles for equally long"),
-        Option("folded", _truth, False, "a line for each stack, for flamegraph.pl and speedscope"),
+        Option("depth", count, None, "so many levels of calls", metavar="N"),
+        Option("normalize", truth, False, "take both profiles for equally long"),
+        Option("folded", truth, False, "a line for each stack, for flamegraph.pl and speedscope"),
         Option("title", str, None, "heading of the picture", metavar="TEXT"),
         OPTIONS["json"],
     )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How the text of an option is read; a ValueError says what is wrong with it."""
+
+from __future__ import annotations
+
+
+def count(text: str) -> int:
+    """Read a whole number above 0."""
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{text!r} is no number of seconds")
+    return value
+
+
+def duration(text: str) -> float:
+    """Read a time with a unit, as seconds."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        value = float(number) * unit
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{text!r} is no time, as 90, 90s, 10m or 2h are")
+    return value
+
+
+def seed(text: str) -> int:
+    """Read a seed."""
+    if not text.isdigit() or int(text) >= 1 << 63:
+        raise ValueError(f"{text!r} is no whole number from 0 to 2^63")
+    return int(text)
+
+
+def shard(text: str) -> str:
+    """Read which part of how many."""
+    which, _, of = text.partition("/")
+    if not (which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of)):
+        raise ValueError(f"{text!r} is no shard, as 1/8 to 8/8 are")
+    return text
+
+
+def pattern(text: str) -> str:
+    """Read a regular expression."""
+    import re  # noqa: PLC0415 - the compiler wrapper starts without
+
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+def frequency(text: str) -> int:
+    """Read a number of samples."""
+    if not text.isdigit() or not 1 <= int(text) <= 5000:
+        raise ValueError(f"{text!r} is no whole number from 1 to 5000")
+    return int(text)
+
+
+def size(text: str) -> int:
+    """Read a number of bytes, as 64k and 1m are."""
+    number, unit = (text[:-1], text[-1]) if text[-1:].isalpha() else (text, "")
+    factor = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(unit.lower(), 0)
+    if not number.isdigit() or not 1 <= int(number) * factor <= 1 << 40:
+        raise ValueError(f"{text!r} is no number of bytes, as 1, 4096 or 512k")
+    return int(number) * factor
+
+
+def waits(text: str) -> str:
+    """Return nanoseconds, or nanoseconds and one of how many unlocks."""
+    if not all(part.isdigit() and 1 <= int(part) <= 10**9 for part in text.split(":", 1)):
+        raise ValueError(f"{text!r} is neither NS nor NS:N, from 1 to 1000000000 each")
+    return text
+
+
+def percentage(text: str) -> float:
+    """Read a number of per cent."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise ValueError(f"{text!r} is no number from 0 to 100")
+    return value
+
+
+def truth(text: str) -> bool:
+    """Read yes or no."""
+    truths = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in truths:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return truths[text.lower()]
