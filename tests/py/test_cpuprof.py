@@ -135,6 +135,37 @@ def test_a_program_that_is_linked_with_the_archive(
     check_work(read_file(tmp_path / "alone.pb"), done.stdout)
 
 
+LABELLED = """
+#include <stdint.h>
+#include <time.h>
+#include <raceshim/cpuprof.h>
+int main(void)
+{
+	volatile uint64_t turns = 0;
+	int err = rsh_label_set("request", "login");
+
+	for (clock_t end = clock() + CLOCKS_PER_SEC / 10; clock() < end;)
+		for (int i = 0; i < 100000; i++)
+			turns++;
+	return err ? 1 : 5;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_a_program_that_only_sets_labels(compiler: str, sdk: Path, tmp_path: Path) -> None:
+    source, executable = tmp_path / "labelled.c", tmp_path / "labelled"
+    source.write_text(LABELLED)
+    archive = (f"-I{sdk / 'include'}", sdk / "lib/libraceshim.a")
+    run(compiler, *FLAGS, source, *archive, "-o", executable)
+    done = Program(executable, sdk / "lib/libc.so.none", tmp_path).run("cpu.pb:1000")
+    assert "raceshim" not in done.stderr
+    profile = read_file(tmp_path / "cpu.pb")
+    assert numbers(profile)["delivered"] > 20
+    labels = [{label.key: label.value for label in s.labels} for s, _ in profile.values(1)]
+    assert sum(label.get("request") == "login" for label in labels) > len(labels) / 2
+
+
 @pytest.mark.parametrize("clock", ["perf", "timer", "wall", "auto"])
 def test_a_clock_can_be_chosen(clock: str, program: Program) -> None:
     done = program.run(f"cpu.pb:200:{clock}", "work")
