@@ -46,6 +46,16 @@ def test_generated_page_is_up_to_date(tool: str) -> None:
     assert "**none**" not in printed
 
 
+def test_pages_count_the_programs() -> None:
+    tool = ROOT / "tools/count_programs.py"
+    printed = subprocess.run(
+        [sys.executable, tool], capture_output=True, text=True, check=True
+    ).stdout
+    for line, page in zip(printed.splitlines(), ("README.md", "docs/verdicts.md"), strict=True):
+        text = (ROOT / page).read_text()
+        assert line in text, f"run: .venv/bin/python tools/{tool.name} --write"
+
+
 def test_verdicts_page_names_every_program_and_no_wrong_verdict() -> None:
     page = (ROOT / "docs/verdicts.md").read_text()
     listed = set(re.findall(r"\b((?:race|norace|miss)_\w+)", page))
