@@ -10,6 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from raceshim.prof._read import read_file
 from shim_builds import COMPILERS, ROOT, run, symbols
 
 if TYPE_CHECKING:
@@ -147,6 +148,28 @@ def test_pkg_config(sdk: Path, tmp_path: Path, compiler: str, *, detector: bool)
         "make", "-f", PROJECTS / "pkgconfig/Makefile", f"CC={cc}", cwd=tmp_path, env=pkg_config(sdk)
     )
     assert f"race detector {int(detector)}" in run(tmp_path / "with_archive")
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("build", ["cmake", "pkg-config"])
+def test_static_program_has_threads_and_a_profile(
+    sdk: Path, tmp_path: Path, compiler: str, build: str
+) -> None:
+    """No flag but -static: the library's pthread_create() goes on to libc's."""
+    if build == "cmake":
+        options = (f"-DCMAKE_PREFIX_PATH={sdk}", f"-DCMAKE_C_COMPILER={compiler}", "-DSTATIC=ON")
+        cmake("find_package", tmp_path, *options)
+    else:
+        makefile = PROJECTS / "pkgconfig/Makefile"
+        line = ("make", "-f", makefile, f"CC={compiler}", "static_program")
+        run(*line, cwd=tmp_path, env=pkg_config(sdk))
+    program, profile = tmp_path / "static_program", tmp_path / "cpu.pb"
+    assert not re.search("NEEDED", run("readelf", "-d", program))
+    run(program, env=os.environ | {"RACESHIM_CPUPROFILE": f"{profile}:1000"})
+    stacks = [
+        {frame.function for frame in sample.stack} for sample, _ in read_file(profile).values(1)
+    ]
+    assert sum("turn" in stack for stack in stacks) > 0
 
 
 def test_pkg_config_in_a_tree_that_was_moved(moved: Path, sdk: Path) -> None:

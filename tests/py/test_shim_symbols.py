@@ -37,6 +37,7 @@ LIBC = {
     "mtx_timedlock", "mtx_trylock", "mtx_unlock", "munmap", "pthread_atfork",
     "pthread_attr_destroy", "pthread_attr_init", "pthread_attr_setdetachstate",
     "pthread_key_create", "pthread_setspecific", "secure_getenv", "setenv", "strerrordesc_np",
+    "thrd_create",
 }  # fmt: skip
 LIBC_IF_THERE = {"_dl_find_object", "__pthread_create"}
 # The profiler stands before libc, and calls on what stood there: a detector that is in the program.

@@ -157,9 +157,6 @@ def _library(asked: _Arguments, compiler: Compiler, *, locks: bool) -> list[str]
         end += [f"-Wl,@{_prefix.share('lockprof.wrap')}", "-Wl,-u,rsh_lockprof_start"]
     # Passed to the linker as it is: a `-x c` of the project's would make it a source file.
     end += ["-Xlinker", _prefix.archive()]
-    if any(word in ("-static", "-static-pie") for word in asked.words):
-        # libc's own, which the library's pthread_create() goes on to; nobody else asks for it.
-        end.append("-Wl,-u,__pthread_create")
     if asked.shared and compiler.family == "clang" and _forbids_undefined(asked.words):
         end.append("-Wl,-z,undefs")
     return end

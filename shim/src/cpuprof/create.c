@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <threads.h>
 
 #include <raceshim/cpuprof.h>
 
@@ -24,8 +25,15 @@ typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void 
 extern create_function rshi_runtime_create __asm__("__interceptor_pthread_create")
         __attribute__((weak, visibility("hidden")));
 
-/* glibc's own name for it: what a static program has instead of a next one, where it is linked. */
+/* glibc's own name for it: what a static program has instead of a next one. */
 extern create_function rshi_libc_create __asm__("__pthread_create") __attribute__((weak));
+
+/*
+ * A weak reference takes nothing out of libc.a, and one that is not weak finds nothing in libc.so. This
+ * function is in both, and in libc.a it needs the one above.
+ */
+__attribute__((used)) static int (*const with_libc_create)(thrd_t *, thrd_start_t,
+                                                           void *) = thrd_create;
 
 static create_function *next; /* atomic; whoever looks it up finds the same */
 

@@ -17,6 +17,9 @@
 
 typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
+/* In a static program there is only this one; in any other one nothing has such a name. */
+extern create_function rshi_libc_create __asm__("__pthread_create") __attribute__((weak));
+
 /* libc's own function, whoever stands before it. */
 static create_function *of_libc(void)
 {
@@ -33,7 +36,7 @@ static create_function *of_libc(void)
 	if (!found)
 		found = dlsym(RTLD_NEXT, "pthread_create");
 	*(void **)&create = found;
-	return create;
+	return create ? create : rshi_libc_create;
 }
 
 int rshi_thread_make(void *(*run)(void *))
