@@ -6,6 +6,7 @@
 #endif
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include <raceshim/raceshim.h>
@@ -66,7 +67,8 @@ static void write_all(struct rshi_at_end *a)
 	struct rshi_text t;
 	int err;
 
-	a->end();
+	if (a->end)
+		a->end();
 	err = rshi_whole_file(a->path, a->write);
 	if (!err)
 		return;
@@ -118,7 +120,14 @@ static int is_another(const struct rshi_at_end *a)
 {
 	const void *found = dlsym(RTLD_DEFAULT, a->symbol);
 
-	return found && found != a->own;
+	return found && found != a->own && !(a->is_idle && a->is_idle());
+}
+
+static const char *explain(const struct rshi_at_end *a, int err)
+{
+	const char *why = a->explain ? a->explain(err) : NULL;
+
+	return why ? why : rsh_strerror(err);
 }
 
 static int set_path(struct rshi_at_end *a, int is_first)
@@ -141,7 +150,10 @@ int rshi_at_end_start(struct rshi_at_end *a)
 			err = rshi_wish_check_directory(a->path);
 		if (!err)
 			err = a->begin();
-		wrong = err ? rsh_strerror(err) : NULL;
+		/* There is a library, and maybe another copy in the program, where nobody finds it. */
+		if (err == ENOSYS && a->is_optional && dlsym(RTLD_DEFAULT, a->symbol))
+			return 0;
+		wrong = err ? explain(a, err) : NULL;
 	}
 	if (wrong) {
 		say_error(a, wrong);
@@ -164,7 +176,7 @@ void rshi_at_end_forked(struct rshi_at_end *a)
 		err = a->begin();
 	if (err) {
 		__atomic_store_n(&a->is_active, 0, __ATOMIC_RELAXED);
-		say_error(a, rsh_strerror(err));
+		say_error(a, explain(a, err));
 	}
 }
 

@@ -19,13 +19,27 @@ struct rshi_at_end {
 	/* immutable */
 	const char *variable; /* PATH[:MORE], as in wish.h */
 	const char *what;     /* is recorded: "CPU profile" */
-	const char *symbol;   /* a public function of the feature; whoever finds another one of */
-	const void *own; /* that name than this copy of the library has leaves it to that copy */
+	/*
+	 * A public function of the feature. There may be several copies of the library in a process:
+	 * whoever finds another one of that name leaves it to that copy, which is in a library and so
+	 * comes first, unless @is_idle says of it that it does not record.
+	 */
+	const char *symbol;
+	const void *own;
+	int (*is_idle)(void); /* or NULL */
+
 	/* Take the variable's value apart, the path into RSHI_PATH_MAX bytes. NULL, or what is
 	   wrong. */
 	const char *(*parse)(const char *value, char *pattern);
-	int (*begin)(void);                            /* begin to record; 0 or an errno constant */
-	void (*end)(void);                             /* record no more */
+	int (*begin)(void); /* begin to record; 0 or an errno constant */
+	void (*end)(void);  /* record no more; or NULL */
+	/*
+	 * What an error of @begin means, or NULL: what it always means. Or the whole is NULL. With
+	 * @is_optional ENOSYS is no error in a process that has several copies, or may have: nothing
+	 * to record comes to this one.
+	 */
+	const char *(*explain)(int err);
+	int is_optional;
 	int (*write)(const struct rsh_writer *writer); /* what was recorded */
 
 	/* written before main or in a forked child, by its only thread; immutable then */
