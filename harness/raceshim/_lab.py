@@ -127,14 +127,15 @@ class Program:
         from tempfile import TemporaryDirectory  # noqa: PLC0415 - most tests profile nothing
 
         from raceshim.prof._lab import profiled  # noqa: PLC0415
-        from raceshim.prof._record import library, plan_for, wishes  # noqa: PLC0415
+        from raceshim.prof._record import plan_for, preloaded, wishes  # noqa: PLC0415
 
-        with TemporaryDirectory(prefix="raceshim-") as folder, library() as preloaded:
+        with TemporaryDirectory(prefix="raceshim-") as folder:
             cpu = hz or (1000 if heap is None and locks is None else None)
             asked = wishes(frequency=cpu, clock=clock, heap=heap, locks=locks)
             plan = plan_for(Path(folder) / "profile", asked)
-            environ = plan.environment({**os.environ, **(env or {})}, preloaded)
-            observed = self.run(*args, env=environ, timeout=timeout, cwd=cwd)
+            with preloaded(plan) as libraries:
+                environ = plan.environment({**os.environ, **(env or {})}, libraries)
+                observed = self.run(*args, env=environ, timeout=timeout, cwd=cwd)
             return profiled(observed, plan)
 
 

@@ -41,6 +41,16 @@ def shared_library() -> str:
     return f"{prefix()}/lib/libraceshim.so"
 
 
+def heap_library() -> str:
+    """Return the library that stands before an allocator and tells of what it does."""
+    return f"{prefix()}/lib/libraceshim-heap.so"
+
+
+def locks_library() -> str:
+    """Return the shared library in which the program's locks are watched too."""
+    return f"{prefix()}/lib/libraceshim-locks.so"
+
+
 def share(name: str) -> str:
     """Return a file of share/raceshim."""
     return f"{prefix()}/share/raceshim/{name}"

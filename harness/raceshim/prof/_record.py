@@ -103,15 +103,15 @@ class Plan:
             for path in (self.path(wish), *self.files(wish)):
                 path.unlink(missing_ok=True)
 
-    def environment(self, base: Mapping[str, str], preloaded: str) -> dict[str, str]:
+    def environment(self, base: Mapping[str, str], libraries: str) -> dict[str, str]:
         """Return the environment in which every process profiles itself."""
         told = {
             wish.variable: f"{self.output.with_name(f'{self._stem(wish)}.%p{_SUFFIX}')}{wish.more}"
             for wish in self.wishes
         }
         if self.preload:
-            libraries = (preloaded, base.get("LD_PRELOAD", ""))
-            told["LD_PRELOAD"] = " ".join(part for part in libraries if part)
+            first = (libraries, base.get("LD_PRELOAD", ""))
+            told["LD_PRELOAD"] = " ".join(part for part in first if part)
             # gcc's AddressSanitizer wants to be the first library; ours replaces nothing of it.
             address = (base.get("ASAN_OPTIONS", ""), "verify_asan_link_order=0")
             told["ASAN_OPTIONS"] = ":".join(part for part in address if part)
@@ -130,8 +130,8 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     )
     plan = plan_for(parsed.output or _OUTPUT, asked, preload=parsed.preload != "no")
     plan.clear()
-    with library() as preloaded:
-        status = _run(command, plan.environment(os.environ, preloaded))
+    with preloaded(plan) as libraries:
+        status = _run(command, plan.environment(os.environ, libraries))
     status = 128 - status if status < 0 else status
     missing = False
     for wish in plan.wishes:
@@ -202,19 +202,26 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 @contextlib.contextmanager
-def library() -> Iterator[str]:
-    """Return the library's path in a form that LD_PRELOAD, which parts at blanks, can name."""
-    path = Path(_prefix.shared_library())
-    if not path.exists():
-        raise ToolError(f"{path} is missing; install the package anew")
-    if not re.search(r"[\s:]", str(path)):
-        yield str(path)
+def preloaded(plan: Plan) -> Iterator[str]:
+    """Return the libraries in a form that LD_PRELOAD, which parts at blanks, can name."""
+    kinds = {wish.kind for wish in plan.wishes}
+    # The library for locks is the other one too, with more in front of libc.
+    found = [_prefix.locks_library() if "locks" in kinds else _prefix.shared_library()]
+    if "heap" in kinds and Path(_prefix.heap_library()).exists():
+        found.append(_prefix.heap_library())
+    paths = [Path(path) for path in found]
+    for path in paths:
+        if not path.exists():
+            raise ToolError(f"{path} is missing; install the package anew")
+    if not re.search(r"[\s:]", "".join(found)):
+        yield " ".join(found)
         return
     with tempfile.TemporaryDirectory(prefix="raceshim-") as folder:
-        link = Path(folder) / path.name
-        link.symlink_to(path)
+        links = [Path(folder) / path.name for path in paths]
+        for link, path in zip(links, paths, strict=True):
+            link.symlink_to(path)
         Path(folder).chmod(0o755)
-        yield str(link)
+        yield " ".join(map(str, links))
 
 
 def _summary(wish: Wish, profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:

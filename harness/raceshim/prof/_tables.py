@@ -48,6 +48,9 @@ def table(profile: Profile, index: int, namer: Namer) -> Table:
             cum[entity] = cum.get(entity, 0) + value
         if entities:
             flat[entities[0]] = flat.get(entities[0], 0) + value
-    rows = [Row(entity, flat.get(entity, 0), of) for entity, of in cum.items()]
+    # What only other values of the samples count is none of this table.
+    rows = [
+        Row(entity, flat.get(entity, 0), of) for entity, of in cum.items() if of or flat.get(entity)
+    ]
     rows.sort(key=lambda row: (-abs(row.flat), -abs(row.cum), row.entity))
     return Table(tuple(rows), total)

@@ -27,15 +27,20 @@
  * The profile is one from its start to the process's end, and only grows: what happened between two
  * moments is the difference of two readings.
  *
+ * With RACESHIM_HEAPPROFILE=PATH[:BYTES] in the environment, which is read once, before main, a program
+ * that has this library in it, by linking or by LD_PRELOAD, profiles itself at that rate, 524288 if
+ * none is given, and writes PATH when it ends, as <raceshim/cpuprof.h> says of RACESHIM_CPUPROFILE.
+ *
  * Which calls may overlap, that is, run in two threads at the same time: all of them, also with
  * allocations, threads that begin and end, dlopen, dlclose and fork; but for calls that share a
- * buffer.
+ * writer (<raceshim/writer.h>) or a buffer.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include <raceshim/raceshim.h>
+#include <raceshim/writer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -119,6 +124,39 @@ struct rsh_heap_record {
  *	from the caller. No happens-before edge.
  */
 RSH_API int rsh_heapprof_read(struct rsh_heap_record *records, size_t n, size_t *got);
+
+/**
+ * rsh_heapprof_write - write the profile
+ *
+ * Writes profile.proto in gzip, with the values of Go's heap profiles: alloc_objects, alloc_space,
+ * inuse_objects and inuse_space; what is in use is what was not freed when its stack was looked at.
+ * The overflow and lost objects are stacks of one pseudo-function each.
+ *
+ * @w: receives the bytes; no lock is held meanwhile
+ *
+ * Return: 0; RSH_ENOWRITER; ESRCH (nothing was profiled); ENOMEM; or what the writer returned if that
+ *	is not 0.
+ * Threads: any.                                Signals: not async-signal-safe.
+ * Fork: the child writes its copy.             Blocks: for the writer.
+ * Loss: none.
+ * Detectors: @w is read, in rsh_heapprof_write called from the caller. No happens-before edge.
+ */
+RSH_API int rsh_heapprof_write(const struct rsh_writer *w);
+
+/**
+ * rsh_heapprof_write_file - write the profile to a file
+ *
+ * @path: of the file, complete once it has its name, in place of one that was there
+ *
+ * Return: as rsh_heapprof_write(); EINVAL (@path is NULL); ENAMETOOLONG; or what keeps the file from
+ *	being written: ENOENT, EACCES, ENOSPC and so on. After an error nothing of it remains.
+ * Threads: any.                                Signals: not async-signal-safe.
+ * Fork: the child writes its copy.             Blocks: for the file.
+ * Loss: none.
+ * Detectors: @path is read, in rsh_heapprof_write_file called from the caller. No happens-before
+ *	edge: the file is written past libc.
+ */
+RSH_API int rsh_heapprof_write_file(const char *path);
 
 /**
  * struct rsh_heapprof_stats - how the profile is doing

@@ -8,8 +8,12 @@
 
 #include "core/detector.h"
 #include "live.h"
+#include "output.h"
 #include "profile.h"
 #include "session.h"
+
+/* Who has the profile has its variable, too: an archive would leave it out. */
+__attribute__((used)) static struct rshi_at_end *const together = &rshi_heap_at_end;
 
 int rsh_heapprof_rate(uint64_t bytes)
 {
