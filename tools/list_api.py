@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """List the public API, one line a symbol: what a release promises to keep.
 
-C functions, inline functions, structs with the offsets of their fields, enumerators and macros of
-the public headers; commands and options of `raceshim`; fixtures of the pytest plugin. The list is
-docs/api/next.txt; a test fails when it differs from what the sources say.
+C functions, inline functions, variables, structs with the offsets of their fields, enumerators and
+macros of the public headers; commands and options of `raceshim`; fixtures of the pytest plugin.
+The list is docs/api/next.txt; a test fails when it differs from what the sources say.
 """
 
 from __future__ import annotations
@@ -68,6 +68,23 @@ def struct_lines(header: Path, name: str) -> Iterator[str]:
         yield f"struct {name}, {field} at {offset}: {kind}"
 
 
+def declaration_lines(header: Path, node: dict[str, Any]) -> Iterator[str]:
+    """Yield what a declaration of a header promises."""
+    name = node.get("name", "")
+    if node["kind"] == "FunctionDecl" and name.startswith("rsh_"):
+        inline = "inline " if node.get("inline") else ""
+        signature = node["type"]["qualType"].replace("(", f"{name}(", 1)
+        yield f"{inline}function {signature}"
+    elif node["kind"] == "VarDecl" and name.startswith("rsh_"):
+        yield f"variable {node['type']['qualType']} {name}"
+    elif node["kind"] == "RecordDecl" and name.startswith("rsh_") and node.get("inner"):
+        yield from struct_lines(header, name)
+    elif node["kind"] == "EnumDecl":
+        for constant in node.get("inner", []):
+            if constant.get("name", "").startswith("RSH_"):
+                yield f"enumerator {constant['name']}"
+
+
 def c_lines() -> Iterator[str]:
     """Yield the C side of the API."""
     for header in public_headers():
@@ -76,17 +93,7 @@ def c_lines() -> Iterator[str]:
             if not name.endswith("_H"):
                 yield f"{where} macro {name}{parameters}"
         for node in nodes_of(header):
-            name = node.get("name", "")
-            if node["kind"] == "FunctionDecl" and name.startswith("rsh_"):
-                inline = "inline " if node.get("inline") else ""
-                signature = node["type"]["qualType"].replace("(", f"{name}(", 1)
-                yield f"{where} {inline}function {signature}"
-            elif node["kind"] == "RecordDecl" and name.startswith("rsh_") and node.get("inner"):
-                yield from (f"{where} {line}" for line in struct_lines(header, name))
-            elif node["kind"] == "EnumDecl":
-                for constant in node.get("inner", []):
-                    if constant.get("name", "").startswith("RSH_"):
-                        yield f"{where} enumerator {constant['name']}"
+            yield from (f"{where} {line}" for line in declaration_lines(header, node))
 
 
 def command_lines(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:

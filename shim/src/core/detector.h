@@ -25,6 +25,8 @@ void rshi_tsan_func_exit(void) RSHI_HOOK(__tsan_func_exit);
 void rshi_tsan_read_range_pc(const void *p, size_t n, const void *pc)
         RSHI_HOOK(__tsan_read_range_pc);
 void rshi_tsan_write_range_pc(void *p, size_t n, const void *pc) RSHI_HOOK(__tsan_write_range_pc);
+void rshi_tsan_acquire(const void *tag) RSHI_HOOK(__tsan_acquire);
+void rshi_tsan_release(const void *tag) RSHI_HOOK(__tsan_release);
 uint64_t rshi_tsan_atomic64_load(const volatile uint64_t *p, int order)
         RSHI_HOOK(__tsan_atomic64_load);
 
@@ -102,6 +104,19 @@ static inline void rshi_asan_check(const struct rshi_caller *caller, const void 
 		bad = rshi_asan_region_is_poisoned(p, n);
 	if (bad)
 		rshi_asan_report_error(caller->pc, caller->bp, caller->sp, bad, is_write, n);
+}
+
+/* What the API promises to happen before what @tag stands for; and what happens after all that. */
+static inline void rshi_did_release(const void *tag)
+{
+	if (rshi_tsan_release)
+		rshi_tsan_release(tag);
+}
+
+static inline void rshi_did_acquire(const void *tag)
+{
+	if (rshi_tsan_acquire)
+		rshi_tsan_acquire(tag);
 }
 
 /* Before writing @n bytes of the user's at @p, between rshi_frame_push() and rshi_frame_pop(). */

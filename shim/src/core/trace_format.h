@@ -70,10 +70,9 @@ struct rshi_trace_batch {
 	uint64_t generation;
 	uint64_t start;  /* ticks: the time before the first event */
 	uint32_t tid;    /* thread id */
-	uint32_t events; /* how many follow */
+	uint32_t events; /* how many follow, right behind this */
 	char thread[16]; /* the thread's name when the batch was begun, with zeros behind */
-	                 /* events */
-};
+} __attribute__((packed));
 
 #define RSHI_TRACE_NESTED 1u
 
@@ -136,7 +135,7 @@ struct rshi_trace_tail {
 	uint64_t lost;   /* the sum of its losses */
 	uint32_t reserved;
 	uint32_t mark; /* RSHI_TRACE_END */
-};
+} __attribute__((packed));
 
 #define RSHI_TRACE_LAST 1u
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Events from signal handlers. */
+
+#include "emit_engine.h"
+
+int rsh_trace_emit_sig(struct rsh_trace_name *name, uint32_t kind, uint64_t a, uint64_t b)
+{
+	return rshi_emit(name, kind, a, b);
+}
+
+int rsh_trace_log_sig(struct rsh_trace_name *category, const char *text)
+{
+	return text ? rshi_log(category, text, rshi_text_length(text)) : EINVAL;
+}
