@@ -146,7 +146,7 @@ struct rsh_lock_record {
  * @n:   how many; with 0, @dst may be NULL
  * @got: how many there were
  *
- * Return: 0; ERANGE (@n is too small: @dst has not been touched, *@got is what is needed at the
+ * Return: 0; ERANGE (@n is too small: @dst has not been touched, *@got is what is enough at the
  *	moment, and others may add to it); EINVAL (@got is NULL, or @dst is and @n is not 0).
  * Threads: any; the caller synchronises its memory. Signals: not async-signal-safe.
  * Fork: the child has what it has counted itself. Blocks: no.

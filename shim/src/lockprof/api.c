@@ -89,46 +89,35 @@ RSH_API int rsh_lockprof_stop(void)
 /* Where records are copied to. */
 struct reading {
 	const struct rshi_caller *caller;
-	struct rsh_lock_record *dst;
-	size_t n;   /* that there is room for */
-	size_t got; /* that there are */
+	struct rsh_lock_record *next;
+	size_t got;
 };
-
-static int count_one(void *arg, const struct rsh_lock_record *record)
-{
-	size_t *n = arg;
-
-	(void)record;
-	++*n;
-	return 0;
-}
 
 static int copy_one(void *arg, const struct rsh_lock_record *record)
 {
 	struct reading *r = arg;
 
-	if (r->got == r->n)
-		return 1;
-	rshi_will_write(r->caller, &r->dst[r->got], sizeof(*r->dst));
-	rsh_memcpy_sig(&r->dst[r->got++], record, sizeof(*record));
+	rshi_will_write(r->caller, r->next, sizeof(*r->next));
+	rsh_memcpy_sig(r->next++, record, sizeof(*record));
+	r->got++;
 	return 0;
 }
 
 static int read_profile(enum rshi_lock_profile profile, const struct rshi_caller *caller,
                         struct rsh_lock_record *dst, size_t n, size_t *got)
 {
-	struct reading r = {caller, dst, 0, 0};
+	struct reading r = {caller, dst, 0};
+	struct rshi_lock_extent extent;
 	int err = 0;
 
 	if (!got || (n && !dst))
 		return EINVAL;
-	/* What comes up after this count is for the next time: there may be no room for it. */
-	(void)rshi_events_each(profile, count_one, &r.n);
+	r.got = rshi_events_extent(profile, &extent);
 	rshi_frame_push(caller);
-	if (r.n <= n) {
-		(void)rshi_events_each(profile, copy_one, &r);
+	if (r.got <= n) {
+		r.got = 0;
+		(void)rshi_events_each(&extent, copy_one, &r);
 	} else {
-		r.got = r.n;
 		err = ERANGE;
 	}
 	rshi_will_write(caller, got, sizeof(*got));

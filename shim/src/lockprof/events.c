@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a wait, or an unlock that others have waited for, to what is counted under a stack. */
 
+#include <asm/unistd.h>
 #include <errno.h>
 
 #include <raceshim/sigsafe.h>
 
 #include "core/stacktab.h"
+#include "core/sys.h"
 #include "core/ticks.h"
 #include "events.h"
 #include "scale.h"
@@ -113,7 +115,8 @@ int rshi_release_begin(struct rshi_release *release, const void *lock)
 	if (chance_below(fraction))
 		return 0;
 	release->count = fraction;
-	release->delay = rshi_ticks_to_ns(ticks) * fraction;
+	/* A wait is never nothing. */
+	release->delay = (rshi_ticks_to_ns(ticks) + 1) * fraction;
 	return 1;
 }
 
@@ -143,11 +146,12 @@ void rshi_events_set_rates(uint64_t block, uint64_t mutex)
 static struct rshi_stack_record *next(enum rshi_lock_profile profile,
                                       struct rshi_stack_cursor *cursor, int *is_last)
 {
-	struct rshi_stack_record *r = NULL;
+	struct rshi_stack_record *r;
 
-	if (!*is_last)
-		r = rshi_stacktab_next_sig(&table, profile, cursor);
-	if (r || *is_last)
+	if (*is_last)
+		return NULL;
+	r = rshi_stacktab_next_sig(&table, profile, cursor);
+	if (r)
 		return r;
 	*is_last = 1;
 	return table.overflow[profile];
@@ -167,12 +171,16 @@ void rshi_events_forked(void)
 	rsh_memset_sig(&counted, 0, sizeof(counted));
 }
 
-/* A copy that holds together; as soon as nobody writes, and else what there is. */
+#define ATTEMPTS 1000
+#define PATIENT  20
+
+/* A copy that holds together, as soon as nobody is in the middle of adding to it; whoever is may have
+ * to be let run first. In the end, what there is. */
 static void copy(struct rshi_stack_record *r, struct rsh_lock_record *to)
 {
 	uint64_t done;
 
-	for (int attempt = 0; attempt < 1000; attempt++) {
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		/* [LE4] acquire, pairs with [LE3]: the delays of all that are in it. */
 		done = __atomic_load_n(&r->values[DONE], __ATOMIC_ACQUIRE);
 		/* [LE2] acquire, pairs with [LE1]: the counts of all that are in it. */
@@ -180,6 +188,8 @@ static void copy(struct rshi_stack_record *r, struct rsh_lock_record *to)
 		to->count = __atomic_load_n(&r->values[COUNT], __ATOMIC_RELAXED);
 		if (to->count == done)
 			break;
+		if (attempt >= PATIENT)
+			rshi_call_sig(__NR_sched_yield, 0, 0, 0, 0, 0);
 	}
 	to->kind = (uint32_t)__atomic_load_n(&r->values[KIND], __ATOMIC_RELAXED);
 	to->n = r->n;
@@ -187,7 +197,17 @@ static void copy(struct rshi_stack_record *r, struct rsh_lock_record *to)
 	rsh_memset_sig(to->pcs + r->n, 0, (RSH_LOCKPROF_DEPTH - r->n) * sizeof(*to->pcs));
 }
 
-int rshi_events_each(enum rshi_lock_profile profile,
+size_t rshi_events_extent(enum rshi_lock_profile profile, struct rshi_lock_extent *extent)
+{
+	extent->profile = profile;
+	extent->end = rshi_stacktab_count_sig(&table, profile);
+	extent->has_overflow =
+	        table.overflow[profile] &&
+	        __atomic_load_n(&table.overflow[profile]->values[COUNT], __ATOMIC_RELAXED);
+	return (size_t)extent->end + (size_t)extent->has_overflow;
+}
+
+int rshi_events_each(const struct rshi_lock_extent *extent,
                      int (*see)(void *arg, const struct rsh_lock_record *record), void *arg)
 {
 	struct rshi_stack_cursor cursor = {0, NULL};
@@ -195,7 +215,9 @@ int rshi_events_each(enum rshi_lock_profile profile,
 	struct rshi_stack_record *r;
 	int is_last = 0, stop = 0;
 
-	while (!stop && (r = next(profile, &cursor, &is_last))) {
+	while (!stop && (r = next(extent->profile, &cursor, &is_last))) {
+		if (is_last ? !extent->has_overflow : r->number >= extent->end)
+			continue;
 		copy(r, &record);
 		if (record.count)
 			stop = see(arg, &record);

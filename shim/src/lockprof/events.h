@@ -53,11 +53,21 @@ void rshi_events_set_rates(uint64_t block, uint64_t mutex);
 /* In a forked child: nothing has been counted. */
 void rshi_events_forked(void);
 
+/* The records of a profile that there are at some moment. */
+struct rshi_lock_extent {
+	enum rshi_lock_profile profile;
+	uint32_t end;
+	int has_overflow;
+};
+
+/* Those that there are now. Returns how many there are at most. */
+size_t rshi_events_extent(enum rshi_lock_profile profile, struct rshi_lock_extent *extent);
+
 /*
- * Show each record of a profile, a copy that holds together; not those of which nothing is counted
- * yet. Ends early if @see returns something else than 0, and returns that. No lock is held.
+ * Show each of them, a copy that holds together; not those of which nothing is counted yet. Ends early
+ * if @see returns something else than 0, and returns that. No lock is held.
  */
-int rshi_events_each(enum rshi_lock_profile profile,
+int rshi_events_each(const struct rshi_lock_extent *extent,
                      int (*see)(void *arg, const struct rsh_lock_record *record), void *arg);
 
 /* ESRCH if there never was anything to count. */

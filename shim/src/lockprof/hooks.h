@@ -23,8 +23,8 @@ enum rshi_lock_function { RSHI_FUNCTIONS RSHI_N_FUNCTIONS };
  * Hooks in front of a detector, or where there is none: bit RSHI_N_* says that a call is to be looked
  * at. Those behind a detector look at all calls while any is.
  */
-extern uint64_t rshi_hooks_front; /* atomic */
-extern uint32_t rshi_hooks_back;  /* atomic */
+extern uint64_t rshi_hooks_front __attribute__((visibility("hidden"))); /* atomic */
+extern uint32_t rshi_hooks_back __attribute__((visibility("hidden")));  /* atomic */
 
 static inline int rshi_is_watched_in_front(enum rshi_lock_function function)
 {

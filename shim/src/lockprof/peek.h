@@ -17,7 +17,7 @@
 #include <threads.h>
 
 /* What could not be proved: bits of RSHI_PEEK_*. Stored before anybody looks. */
-extern uint32_t rshi_peek_blind; /* atomic */
+extern uint32_t rshi_peek_blind __attribute__((visibility("hidden"))); /* atomic */
 
 #define RSHI_PEEK_MUTEX  1u
 #define RSHI_PEEK_RWLOCK 2u
