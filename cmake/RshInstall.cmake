@@ -23,6 +23,12 @@ install(
   FILE_SET HEADERS COMPONENT shim
 )
 install(TARGETS rsh_canary rsh_shim_locks LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
+install(
+  TARGETS rsh_heap rsh_heap_shared
+  EXPORT raceshim-shim
+  ARCHIVE COMPONENT shim
+  LIBRARY COMPONENT shim
+)
 foreach(component annotations shim)
   install(
     EXPORT raceshim-${component}

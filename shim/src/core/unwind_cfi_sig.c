@@ -407,14 +407,30 @@ void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rs
 	walk(&w, pcs, limit, stack);
 }
 
+/*
+ * Pages of this thread's stack that complete walks have read, so that they need not be asked about
+ * each time. While the thread runs below them they stay; where it may be on another stack that has
+ * come to the same addresses, a walk that is not complete forgets them.
+ */
+static __thread struct {
+	uintptr_t lo, hi;
+} known __attribute__((tls_model("initial-exec")));
+
 void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
                           struct rshi_stack *stack)
 {
+	int is_known = here->sp - known.lo < known.hi - known.lo;
 	struct walk w;
 
 	/* Frames whose callers are found by other registers are not worth keeping those around. */
 	w.regs.r[RBP] = here->fp;
 	enter_caller(&w, here->sp, here->pc, 1u << RBP);
 	rshi_reader_start_sig(&w.reader, here->sp, rshi_thread_pointer());
+	if (is_known) {
+		w.reader.lo = known.lo;
+		w.reader.hi = known.hi;
+	}
 	walk(&w, pcs, max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, stack);
+	known.lo = stack->end == RSHI_END_ROOT ? w.reader.lo : 0;
+	known.hi = stack->end == RSHI_END_ROOT ? w.reader.hi : 0;
 }

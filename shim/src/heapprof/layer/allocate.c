@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* C's functions that allocate and free. */
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include <raceshim/sigsafe.h>
+
+#include "next.h"
+
+const char layer_allocates = 1;
+
+static LAYER_SEPARATE void *malloc_due(size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	void *p = layer_next.malloc(size);
+
+	layer_tell(p, size, &here);
+	return p;
+}
+
+LAYER_API void *malloc(size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(size)))
+		return layer_next.malloc(size);
+	return malloc_due(size);
+}
+
+static LAYER_SEPARATE void *calloc_due(size_t n, size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	void *p = layer_next.calloc(n, size);
+
+	layer_tell(p, n * size, &here);
+	return p;
+}
+
+LAYER_API void *calloc(size_t n, size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(n * size)))
+		return layer_next.calloc(n, size);
+	return calloc_due(n, size);
+}
+
+static LAYER_SEPARATE void free_followed(void *p)
+{
+	if (layer_forget(p))
+		layer_next.free(p);
+}
+
+LAYER_API void free(void *p)
+{
+	if (LAYER_LIKELY(!layer_may_matter(p)))
+		layer_next.free(p);
+	else
+		free_followed(p);
+}
+
+/* The old object is gone before somebody else may get its address, or else it is still there. */
+static LAYER_SEPARATE void *realloc_due(void *p, size_t size, int is_due)
+{
+	const struct rshi_here here = RSHI_HERE();
+	ptrdiff_t in_array = layer_size_in_array(p);
+	struct rshi_heap_object object;
+	int was_followed = 0;
+	void *moved;
+
+	if (in_array >= 0) {
+		moved = layer_next.malloc(size);
+		if (moved)
+			rsh_memcpy_sig(moved, p, (size_t)in_array < size ? (size_t)in_array : size);
+	} else {
+		was_followed = layer_profile && layer_profile->take_sig(p, &object);
+		moved = layer_next.realloc(p, size);
+	}
+	if (was_followed && !moved && size)
+		layer_profile->back_sig(p, &object);
+	else if (was_followed)
+		layer_profile->gone_sig(&object);
+	if (is_due)
+		layer_tell(moved, size, &here);
+	return moved;
+}
+
+LAYER_API void *realloc(void *p, size_t size)
+{
+	int is_due = layer_is_due(size);
+
+	if (LAYER_LIKELY(!is_due && !layer_may_matter(p)))
+		return layer_next.realloc(p, size);
+	return realloc_due(p, size, is_due);
+}
+
+LAYER_API void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t whole;
+	int is_due;
+
+	if (__builtin_mul_overflow(n, size, &whole)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	is_due = layer_is_due(whole);
+	if (LAYER_LIKELY(!is_due && !layer_may_matter(p)))
+		return layer_next.realloc(p, whole);
+	return realloc_due(p, whole, is_due);
+}
+
+static LAYER_SEPARATE void *memalign_due(size_t alignment, size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	void *p = layer_next.memalign(alignment, size);
+
+	layer_tell(p, size, &here);
+	return p;
+}
+
+LAYER_API void *memalign(size_t alignment, size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(size)))
+		return layer_next.memalign(alignment, size);
+	return memalign_due(alignment, size);
+}
+
+static LAYER_SEPARATE void *aligned_alloc_due(size_t alignment, size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	void *p = layer_next.aligned_alloc(alignment, size);
+
+	layer_tell(p, size, &here);
+	return p;
+}
+
+LAYER_API void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(size)))
+		return layer_next.aligned_alloc(alignment, size);
+	return aligned_alloc_due(alignment, size);
+}
+
+static LAYER_SEPARATE int posix_memalign_due(void **p, size_t alignment, size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	int err = layer_next.posix_memalign(p, alignment, size);
+
+	if (!err)
+		layer_tell(*p, size, &here);
+	return err;
+}
+
+LAYER_API int posix_memalign(void **p, size_t alignment, size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(size)))
+		return layer_next.posix_memalign(p, alignment, size);
+	return posix_memalign_due(p, alignment, size);
+}
+
+static LAYER_SEPARATE void *valloc_due(size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	void *p = layer_next.valloc(size);
+
+	layer_tell(p, size, &here);
+	return p;
+}
+
+LAYER_API void *valloc(size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(size)))
+		return layer_next.valloc(size);
+	return valloc_due(size);
+}
+
+static LAYER_SEPARATE void *pvalloc_due(size_t size)
+{
+	const struct rshi_here here = RSHI_HERE();
+	void *p = layer_next.pvalloc(size);
+
+	layer_tell(p, size, &here);
+	return p;
+}
+
+LAYER_API void *pvalloc(size_t size)
+{
+	if (LAYER_LIKELY(!layer_is_due(size)))
+		return layer_next.pvalloc(size);
+	return pvalloc_due(size);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RSH_HEAPPROF_NEXT_H
+#define RSH_HEAPPROF_NEXT_H
+
+/*
+ * libraceshim-heap: what stands before the program's allocator, and what it stands before.
+ *
+ * Each function of the program's is here once. It asks whether there is anything to do, and nearly
+ * always there is not: then it jumps to the next function of its name. What there is to do is in
+ * functions that are jumped to as well, so that the return address is the program's in all of them.
+ *
+ * The first allocation comes before any constructor. The next functions are looked up then; what is
+ * allocated by the lookup itself comes out of an array, and stays there.
+ */
+
+#include <stddef.h>
+
+#include "heapprof/layer.h"
+
+#define LAYER_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define LAYER_SEPARATE     __attribute__((noinline))
+#define LAYER_API          __attribute__((visibility("default")))
+#define LAYER_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+/* Whoever needs one part of the library gets all that C programs call. */
+extern const char layer_allocates;
+
+/* The next functions; atomic, at first functions that look. */
+struct layer_next {
+	void *(*malloc)(size_t size);
+	void *(*calloc)(size_t n, size_t size);
+	void *(*realloc)(void *p, size_t size);
+	void (*free)(void *p);
+	void *(*memalign)(size_t alignment, size_t size);
+	void *(*aligned_alloc)(size_t alignment, size_t size);
+	int (*posix_memalign)(void **p, size_t alignment, size_t size);
+	void *(*valloc)(size_t size);
+	void *(*pvalloc)(size_t size);
+};
+
+extern struct layer_next layer_next;
+extern const struct rsh_heapprof_layer *layer_profile; /* NULL: nothing is told */
+extern struct rshi_heap_gate *layer_gate;
+extern LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
+
+static inline int layer_is_due(size_t size)
+{
+	return rshi_heap_is_due(layer_gate, &layer_thread, size);
+}
+
+/* Tell of @p, if it is one. */
+static inline void layer_tell(const void *p, size_t size, const struct rshi_here *here)
+{
+	if (p && layer_profile)
+		layer_profile->alloc_sig(&layer_thread, p, size, here);
+}
+
+/* Whether something is to be done before @p is freed, and to do it; 0: it is not to be freed. */
+static inline int layer_may_matter(const void *p)
+{
+	return rshi_heap_may_be_followed(layer_gate, p);
+}
+int layer_forget(const void *p);
+
+/* The size of what the lookup has allocated at @p, or -1 if it is not there. */
+ptrdiff_t layer_size_in_array(const void *p);
+
+/* The next function of this name, or NULL. */
+void *layer_find(const char *name);
+
+#endif /* RSH_HEAPPROF_NEXT_H */
