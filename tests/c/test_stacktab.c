@@ -182,7 +182,7 @@ static void test_walks_from_here(void)
 		CHECK_EQ(found.n, expected.n - 1);
 		CHECK_EQ(memcmp(found.pcs, expected.pcs + 1, found.n * sizeof(*found.pcs)), 0);
 	}
-	call_hook(300, 1000);
+	call_hook(300, RSHI_UNWIND_MAX);
 	CHECK_EQ(stack.end, RSHI_END_DEPTH);
 	CHECK_EQ(found.n, RSHI_UNWIND_MAX);
 	CHECK_EQ(memcmp(found.pcs, expected.pcs + 1, found.n * sizeof(*found.pcs)), 0);

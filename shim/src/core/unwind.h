@@ -65,9 +65,9 @@ struct rshi_here {
 
 /*
  * Walk the stack of the calling thread from a function's call on: pcs[0] is its return address, the
- * others are those of its callers; at most @max, and at most RSHI_UNWIND_MAX. The function is one
- * that is still running, in this thread, and so are all between it and this. The program's traceback
- * function is not asked, for there is no ucontext.
+ * others are those of its callers; at most @max. The function is one that is still running, in this
+ * thread, and so are all between it and this. The program's traceback function is not asked, for
+ * there is no ucontext.
  */
 void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
                           struct rshi_stack *stack);

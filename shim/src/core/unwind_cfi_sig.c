@@ -430,7 +430,7 @@ void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t m
 		w.reader.lo = known.lo;
 		w.reader.hi = known.hi;
 	}
-	walk(&w, pcs, max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, stack);
+	walk(&w, pcs, max, stack);
 	known.lo = stack->end == RSHI_END_ROOT ? w.reader.lo : 0;
 	known.hi = stack->end == RSHI_END_ROOT ? w.reader.hi : 0;
 }

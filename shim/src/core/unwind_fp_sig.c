@@ -11,14 +11,14 @@
 static void walk(uintptr_t pc, uintptr_t sp, uintptr_t fp, uintptr_t *pcs, size_t max,
                  struct rshi_stack *stack)
 {
-	size_t limit = max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, n = 0;
 	struct rshi_reader reader;
 	uintptr_t next;
+	size_t n = 0;
 
 	stack->guessed = 0;
 	stack->end = RSHI_END_DEPTH;
 	rshi_reader_start_sig(&reader, sp, rshi_thread_pointer());
-	while (n < limit) {
+	while (n < max) {
 		pcs[n++] = pc;
 		if (!fp) {
 			stack->end = RSHI_END_ROOT;
@@ -45,7 +45,8 @@ void rshi_unwind_fp_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct
 {
 	const struct ucontext *uc = ucontext;
 
-	walk(rshi_context_pc(uc), rshi_context_sp(uc), rshi_context_fp(uc), pcs, max, stack);
+	walk(rshi_context_pc(uc), rshi_context_sp(uc), rshi_context_fp(uc), pcs,
+	     max < RSHI_UNWIND_MAX ? max : RSHI_UNWIND_MAX, stack);
 }
 
 void rshi_unwind_fp_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,

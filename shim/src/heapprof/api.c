@@ -103,18 +103,12 @@ static int enter(void)
 	return 1;
 }
 
-static void alloc(struct rshi_heap_thread *thread, const void *p, size_t size,
-                  const struct rshi_here *here)
-{
-	rshi_heap_alloc_sig(thread, p, size, here, NULL);
-}
-
 const struct rsh_heapprof_layer *rsh_heapprof_layer(uint32_t version)
 {
 	static const struct rsh_heapprof_layer layer = {
 	        .gate = &rshi_heap_gate_sig,
 	        .enter_sig = enter,
-	        .alloc_sig = alloc,
+	        .alloc_sig = rshi_heap_alloc_sig,
 	        .take_sig = rshi_heap_take_sig,
 	        .gone_sig = rshi_heap_gone_sig,
 	        .back_sig = rshi_heap_back_sig,

@@ -74,7 +74,7 @@ void rshi_heap_hook_alloc_sig(const volatile void *p, size_t size)
 
 	if (teacher)
 		learn(&here);
-	else if (rshi_heap_is_due(&rshi_heap_gate_sig, &thread, size) && p)
+	else if (rshi_heap_is_due(&rshi_heap_gate_sig, &thread, size))
 		rshi_heap_alloc_sig(&thread, (const void *)p, size, &here, cut);
 }
 

@@ -50,9 +50,13 @@ struct rsh_heapprof_layer {
 	struct rshi_heap_gate *gate;
 	/* There is a layer; returns whether it is to tell anything: not where a detector does. */
 	int (*enter_sig)(void);
-	/* A sample is due, or the generation is another: @p has been allocated. */
+	/*
+	 * A sample is due, or the generation is another: @p has been allocated, or nothing has if it
+	 * is NULL. @cut says how many of the pcs are nobody's business, or is NULL.
+	 */
 	void (*alloc_sig)(struct rshi_heap_thread *thread, const void *p, size_t size,
-	                  const struct rshi_here *here);
+	                  const struct rshi_here *here,
+	                  size_t (*cut)(const uintptr_t *pcs, size_t n));
 	/*
 	 * @p is about to be freed, or maybe moved: follow it no more, and return 1 with what it was;
 	 * then either it is gone, or it is still there after all. 0: it was not followed.

@@ -30,7 +30,7 @@ uint64_t rshi_heap_rate_sig(void);
 uint32_t rshi_heap_sources_sig(void);
 void rshi_heap_add_source_sig(uint32_t source);
 
-/* What the functions of struct rsh_heapprof_layer do; @cut says how many pcs are nobody's business. */
+/* What the functions of struct rsh_heapprof_layer do. */
 void rshi_heap_alloc_sig(struct rshi_heap_thread *thread, const void *p, size_t size,
                          const struct rshi_here *here,
                          size_t (*cut)(const uintptr_t *pcs, size_t n));

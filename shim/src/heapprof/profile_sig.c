@@ -10,6 +10,7 @@
 
 #define STACK_BYTES ((size_t)64 << 20)
 #define FOLLOW_ALL  4096 /* at smaller rates nearly every page has an object that is followed */
+#define INNER       16   /* frames between the program and who tells, at most */
 #define STRIPES     64
 #define SPINS       200
 #define NAP         100000 /* nanoseconds */
@@ -154,15 +155,19 @@ static void count_gone(const struct rshi_heap_object *object)
 static struct rshi_stack_record *site_of(const struct rshi_here *here,
                                          size_t (*cut)(const uintptr_t *pcs, size_t n))
 {
-	uintptr_t pcs[RSHI_UNWIND_MAX];
+	uintptr_t pcs[RSH_HEAPPROF_DEPTH + INNER];
+	unsigned int flags;
 	struct rshi_stack stack;
-	size_t first;
+	size_t first, n;
 
-	rshi_unwind_here_sig(here, pcs, RSHI_UNWIND_MAX, &stack);
+	rshi_unwind_here_sig(here, pcs, cut ? RSH_HEAPPROF_DEPTH + INNER : RSH_HEAPPROF_DEPTH,
+	                     &stack);
 	first = cut ? cut(pcs, stack.n) : 0;
-	return rshi_stacktab_find_sig(&rshi_heap_stacks_sig, 0,
-	                              stack.end == RSHI_END_ROOT ? 0 : RSHI_STACK_CUT, pcs + first,
-	                              stack.n - first);
+	n = stack.n - first;
+	flags = stack.end == RSHI_END_ROOT && n <= RSH_HEAPPROF_DEPTH ? 0 : RSHI_STACK_CUT;
+	if (n > RSH_HEAPPROF_DEPTH)
+		n = RSH_HEAPPROF_DEPTH;
+	return rshi_stacktab_find_sig(&rshi_heap_stacks_sig, 0, flags, pcs + first, n);
 }
 
 void rshi_heap_alloc_sig(struct rshi_heap_thread *t, const void *p, size_t size,
@@ -173,7 +178,7 @@ void rshi_heap_alloc_sig(struct rshi_heap_thread *t, const void *p, size_t size,
 	struct rshi_heap_object object, stale;
 	struct stripe *s;
 
-	if (!rate)
+	if (!rate || !p)
 		return;
 	t->samples++;
 	if (is_busy) {

@@ -12,6 +12,7 @@
 
 #define ARRAY  65536
 #define HEADER 16
+#define NESTED 8 /* frames of operators, at most */
 
 /* A detector's, if its runtime is in the executable: what would have been called without us. */
 #define RUNTIMES(name) __asm__("__interceptor_" #name) __attribute__((weak))
@@ -66,6 +67,7 @@ void *layer_find(const char *name)
 	is_looking++;
 	found = dlsym(RTLD_NEXT, name);
 	if (!found)
+		/* Each thread has its own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 		(void)dlerror();
 	is_looking--;
 	return found;
@@ -185,6 +187,29 @@ struct layer_next layer_next = {
         .valloc = first_valloc,
         .pvalloc = first_pvalloc,
 };
+
+/* The linker's names for the ends of that section, which may be missing. */
+extern const char __start_layer_operators[] __attribute__((weak, visibility("hidden")));
+extern const char __stop_layer_operators[] __attribute__((weak, visibility("hidden")));
+
+/* An operator that calls others, which call malloc: the call of the first one is the program's. */
+static size_t cut(const uintptr_t *pcs, size_t n)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i + 1 < n && i < NESTED; i++) {
+		if (pcs[i] > (uintptr_t)__start_layer_operators &&
+		    pcs[i] <= (uintptr_t)__stop_layer_operators)
+			first = i + 1;
+	}
+	return first;
+}
+
+void layer_tell(const void *p, size_t size, const struct rshi_here *here)
+{
+	if (layer_profile)
+		layer_profile->alloc_sig(&layer_thread, p, size, here, cut);
+}
 
 LAYER_SEPARATE int layer_forget(const void *p)
 {

@@ -48,12 +48,11 @@ static inline int layer_is_due(size_t size)
 	return rshi_heap_is_due(layer_gate, &layer_thread, size);
 }
 
-/* Tell of @p, if it is one. */
-static inline void layer_tell(const void *p, size_t size, const struct rshi_here *here)
-{
-	if (p && layer_profile)
-		layer_profile->alloc_sig(&layer_thread, p, size, here);
-}
+/* Where operators are, which others of the program's and of the library's are called from. */
+#define LAYER_OPERATORS __attribute__((section("layer_operators")))
+
+/* What is due has been allocated, or is NULL. */
+void layer_tell(const void *p, size_t size, const struct rshi_here *here);
 
 /* Whether something is to be done before @p is freed, and to do it; 0: it is not to be freed. */
 static inline int layer_may_matter(const void *p)

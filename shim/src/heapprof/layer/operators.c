@@ -7,7 +7,7 @@
 #include "next.h"
 
 /* In a program without them nobody calls them. */
-#define OPERATOR(symbol) __asm__(#symbol) LAYER_API
+#define OPERATOR(symbol) __asm__(#symbol) LAYER_API LAYER_OPERATORS
 
 static void *find(void **next, const char *name)
 {
