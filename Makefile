@@ -8,7 +8,7 @@ JOBS     ?= 2
 # What the installed package is made of; a change in any of them installs it again.
 SOURCES  := $(shell find annotations shim harness cmake CMakeLists.txt pyproject.toml README.md LICENSE \
                     -type f -not -name '*.pyc' 2>/dev/null)
-C_FILES  := $(shell git ls-files '*.c' '*.h' ':!testdata/reports/src')
+C_FILES  := $(shell git ls-files '*.c' '*.cpp' '*.h' ':!testdata/reports/src')
 
 .PHONY: help gate test test-long cover lint format verdicts api bench clean bootstrap
 

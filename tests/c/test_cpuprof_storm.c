@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A profile of threads that allocate, sort, lock, fork, start threads and load libraries, while each
- * gets fifty thousand signals a second beside those of its clock, and the profile is written and
- * started anew: nothing hangs, and every signal that was taken is accounted for.
+ * A profile of threads that allocate, sort, lock, fork, throw exceptions, start threads and load
+ * libraries, while each gets fifty thousand signals a second beside those of its clock, and the profile
+ * is written and started anew: nothing hangs, and every signal that was taken is accounted for.
+ *
+ * test_cpuprof_storm [N [loading]]: N profiles of half a second each; with the second word libraries
+ * only are loaded and unloaded, under the ticks of the ordinary clock, 250 a second.
  */
 
 #include <dlfcn.h>
@@ -20,6 +23,7 @@
 
 #include "check.h"
 #include "core/sys.h"
+#include "throwing.h"
 
 #define WORKERS 4
 #define PERIOD  20000 /* ns */
@@ -28,6 +32,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t shared; /* under the mutex */
 static atomic_int is_over;
 static char library_path[4096];
+static int only_loads;
 
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
@@ -106,8 +111,20 @@ static void *work(void *arg)
 		}
 		if (*number == 2 && round % 8 == 0)
 			fork_and_wait();
+		/* Not all the time: its last steps overwrite what callers are found by. */
+		if (*number == 3 && round % 16 == 0)
+			CHECK_EQ(throw_and_catch((int)(round / 16 % 20)), 0);
 	}
 	CHECK_EQ(rshi_timer_delete_sig(id), 0);
+	return NULL;
+}
+
+static void *load(void *arg)
+{
+	uint64_t *loads = arg;
+
+	for (; !atomic_load(&is_over); ++*loads)
+		load_and_unload();
 	return NULL;
 }
 
@@ -120,8 +137,10 @@ static int count_bytes(void *arg, const void *buf, size_t n)
 
 static struct rsh_cpuprof_stats profile_once(uint32_t clock, useconds_t time)
 {
-	const struct rsh_cpuprof_options o = {.hz = clock == RSH_CPUPROF_TIMER ? 250 : 5000,
-	                                      .clock = clock};
+	const struct rsh_cpuprof_options o = {
+	        .hz = clock == RSH_CPUPROF_TIMER || only_loads ? 250 : 5000,
+	        .clock = clock,
+	};
 	struct rsh_cpuprof_stats s;
 	uint64_t lost = 0;
 	size_t bytes = 0;
@@ -140,17 +159,40 @@ static struct rsh_cpuprof_stats profile_once(uint32_t clock, useconds_t time)
 	return s;
 }
 
+static void only_load(unsigned int profiles)
+{
+	struct rsh_cpuprof_stats s;
+	uint64_t loads = 0, accepted = 0;
+	pthread_t thread;
+
+	only_loads = 1;
+	CHECK_EQ(pthread_create(&thread, NULL, load, &loads), 0);
+	for (unsigned int i = 0; i < profiles; i++) {
+		s = profile_once(RSH_CPUPROF_AUTO, 500000);
+		accepted += s.accepted;
+	}
+	atomic_store(&is_over, 1);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	printf("%llu libraries, %llu signals\n", (unsigned long long)loads,
+	       (unsigned long long)accepted);
+	CHECK(loads > profiles);
+}
+
 int main(int argc, char **argv)
 {
 	static const uint32_t clocks[] = {RSH_CPUPROF_AUTO, RSH_CPUPROF_WALL, RSH_CPUPROF_TIMER};
 	unsigned int profiles = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 10) : 3;
 	ssize_t n = readlink("/proc/self/exe", library_path, sizeof(library_path) - 64);
-	uint64_t accepted = 0, delivered = 0, truncated = 0;
+	uint64_t accepted = 0, delivered = 0, truncated = 0, lost[RSH_CPUPROF_LOST_CLASSES] = {0};
 	pthread_t threads[WORKERS];
 	int numbers[WORKERS];
 
 	CHECK(n > 0);
 	strcpy(strrchr(library_path, '/') + 1, "reload_264.so");
+	if (argc > 2) {
+		only_load(profiles);
+		return 0;
+	}
 	CHECK(signal(SIGPROF, SIG_IGN) != SIG_ERR);
 	for (int i = 0; i < WORKERS; i++) {
 		numbers[i] = i;
@@ -162,6 +204,8 @@ int main(int argc, char **argv)
 		accepted += s.accepted;
 		delivered += s.delivered;
 		truncated += s.truncated;
+		for (int why = 0; why < RSH_CPUPROF_LOST_CLASSES; why++)
+			lost[why] += s.lost[why];
 	}
 	atomic_store(&is_over, 1);
 	for (int i = 0; i < WORKERS; i++)
@@ -169,6 +213,10 @@ int main(int argc, char **argv)
 	printf("%llu signals, %llu samples, root found in %.3f %%\n", (unsigned long long)accepted,
 	       (unsigned long long)delivered,
 	       100.0 * (double)(delivered - truncated) / (double)delivered);
+	printf("lost: overflow %llu, extra %llu, busy %llu, window %llu, unwind %llu\n",
+	       (unsigned long long)lost[0], (unsigned long long)lost[1],
+	       (unsigned long long)lost[2], (unsigned long long)lost[3],
+	       (unsigned long long)lost[4]);
 	CHECK(delivered > 500);
 	CHECK(truncated * 1000 <= delivered * 5);
 	return 0;

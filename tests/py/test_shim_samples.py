@@ -13,9 +13,18 @@ from shim_builds import configure, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof", "test_cpuprof_storm")
-#: How often the profiler is started and stopped, and how many half seconds its storm takes.
-LONG = (("test_cpuprof", "10000"), ("test_cpuprof_storm", "120"))
+TESTS = (
+    *("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof", "test_cpuprof_storm"),
+    "test_cpuprof_traceback",
+)
+#: How often the profiler is started and stopped and another traceback function set, and how many
+#: half seconds its storms take: of everything, and of libraries alone.
+LONG = (
+    ("test_cpuprof", "10000"),
+    ("test_cpuprof_traceback", "10000"),
+    ("test_cpuprof_storm", "120"),
+    ("test_cpuprof_storm", "120", "loading"),
+)
 
 
 @pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
@@ -38,10 +47,11 @@ def test_samples_under_thread_sanitizer(compiler: str, tmp_path: Path) -> None:
 def test_the_profiler_for_long(compiler: str, flag: str, tmp_path: Path) -> None:
     options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *flag.split())
     configure(tmp_path, compiler, "", *options)
-    run("cmake", "--build", tmp_path, "-j", "2", "--target", *(test for test, _ in LONG))
-    for test, times in LONG:
-        command = [tmp_path / "tests/c" / test, times]
+    run("cmake", "--build", tmp_path, "-j", "2", "--target", *{words[0] for words in LONG})
+    for test, *words in LONG:
+        command = [tmp_path / "tests/c" / test, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
         assert done.stdout
+        print(test, *words, done.stdout)
