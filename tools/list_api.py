@@ -115,11 +115,13 @@ def api() -> str:
     from raceshim.audit import _main as audit  # noqa: PLC0415
     from raceshim.cover import _main as cover  # noqa: PLC0415
     from raceshim.prof import _main as prof  # noqa: PLC0415
+    from raceshim.trace import _main as trace  # noqa: PLC0415
 
     lines = set(c_lines()) | set(command_lines(build_parser(), "raceshim"))
     lines |= set(command_lines(audit.build_parser(), "raceshim audit"))
     lines |= set(command_lines(cover.build_parser(), "raceshim cover"))
     lines |= set(command_lines(prof.build_parser(), "raceshim prof"))
+    lines |= set(command_lines(trace.build_parser(), "raceshim trace"))
     lines.add("pytest fixture race")
     return "".join(f"{line}\n" for line in sorted(lines))
 

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
-        if words[:1] in (["audit"], ["cover"], ["prof"]):
+        if words[:1] in (["audit"], ["cover"], ["prof"], ["trace"]):
             return _room(words[0], words[1:])
         return _dispatch(words)
     except RaceshimError as error:
@@ -98,6 +98,8 @@ def build_parser() -> argparse.ArgumentParser:
         "raceshim audit --help",
     )
     audit.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    trace = _add(commands, "trace", "look at execution traces; see raceshim trace --help")
+    trace.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
 
 
@@ -134,6 +136,10 @@ def _room(name: str, words: list[str]) -> int:
         from raceshim.audit._main import main as audit_main  # noqa: PLC0415
 
         return audit_main(words)
+    if name == "trace":
+        from raceshim.trace._main import main as trace_main  # noqa: PLC0415
+
+        return trace_main(words)
     from raceshim.cover._main import main as cover_main  # noqa: PLC0415
 
     return cover_main(words)

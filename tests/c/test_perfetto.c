@@ -166,8 +166,8 @@ static void test_long_texts(void)
 	for (size_t i = 0; i + 2 < size; i += 3)
 		memcpy(text + i, "\xe2\x82\xac", 3);
 	for (size_t i = 0; i < sizeof(args) / sizeof(*args); i++)
-		args[i] =
-		        (struct rshi_perfetto_arg){{text, size, 100 + (uint32_t)i}, text, size, 0};
+		args[i] = (struct rshi_perfetto_arg){
+		        {text, size, 100 + (uint32_t)i}, text, size, 0, 0};
 	CHECK_EQ(rshi_perfetto_begin(p, 1, &clocks, &writer), 0);
 	thread(p, 1, "t", START);
 	for (size = RSHI_PERFETTO_NAME_MAX - 5; size < 99000; size += size < 1100 ? 1 : 9000) {

@@ -134,6 +134,7 @@ HARNESS = {
     "formats": {"evidence", "suppress", "finding", "report", "runs"},
     "cover": {"cc"},
     "prof": {"cc", "cover", "evidence", "formats"},
+    "trace": {"cc", "formats"},
 }
 
 

@@ -115,7 +115,7 @@ class Generation:
 
 def usual(number: int = 1, **options: Any) -> Generation:  # noqa: ANN401
     """Return a generation with an event of each kind."""
-    g = Generation(number, **options)
+    g = Generation(number, **{"ticks": options.get("begin", START), **options})
     main = g.batch(4711, "main")
     main.add(10, THREAD, var(0))
     main.add(20, REGION, g.name("work"))

@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The messages of profile.proto, as a table; `tests/py/test_prof_read.py` holds it to the original.
-
-There is no generated code, which would be bound to some versions of protobuf, and no entry in
-protobuf's own pool, where the same names may come from other packages. Strings are declared as
-bytes, which is the same on the wire: names of functions and files need not be UTF-8, and one that
-is not must not cost the profile.
-"""
+"""The messages of profile.proto, as a table; `tests/py/test_prof_read.py` compares it."""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from raceshim._messages import message_class
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -78,21 +72,4 @@ MESSAGES = {
 @functools.cache
 def profile_class() -> type[Message]:
     """Return the class of the whole message."""
-    kinds = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="raceshim/profile.proto", package=PACKAGE, syntax="proto3"
-    )
-    for message, fields in MESSAGES.items():
-        described = file.message_type.add(name=message)
-        for number, name, text in fields:
-            kind = text.removeprefix("*")
-            field = described.field.add(name=name, number=number)
-            field.label = kinds.LABEL_REPEATED if text != kind else kinds.LABEL_OPTIONAL
-            if kind in MESSAGES:
-                field.type = kinds.TYPE_MESSAGE
-                field.type_name = f".{PACKAGE}.{kind}"
-            else:
-                field.type = kinds.Type.Value(f"TYPE_{kind.upper()}")
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.Profile"))
+    return message_class(PACKAGE, MESSAGES, "Profile", presence=False)

@@ -71,12 +71,13 @@ enum rshi_perfetto_kind {
 	RSHI_PERFETTO_COUNTER = 4,
 };
 
-/* What more there is to say of an event: a number, or with a @text that. */
+/* What more there is to say of an event: a number, or with a @text that, or an address. */
 struct rshi_perfetto_arg {
 	struct rshi_perfetto_name name;
 	const char *text;
 	size_t n;
 	int64_t number;
+	int is_address; /* the number is one */
 };
 
 /* What is 0 or NULL is not there. */

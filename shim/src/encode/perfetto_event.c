@@ -97,7 +97,8 @@ void rshi_perfetto_add_arg(struct rshi_message *m, const struct rshi_perfetto_ar
 	if (arg->text)
 		rshi_perfetto_text(m, ARG_TEXT, arg->text, arg->n, RSHI_PERFETTO_NAME_MAX);
 	else
-		rshi_add_number(m, ARG_NUMBER, (uint64_t)arg->number);
+		rshi_add_number(m, arg->is_address ? ARG_ADDRESS : ARG_NUMBER,
+		                (uint64_t)arg->number);
 	rshi_message_close(m, part);
 }
 

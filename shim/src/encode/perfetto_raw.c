@@ -151,7 +151,7 @@ static void take_values(struct raw *r, struct rshi_perfetto_arg *args, size_t n)
 	                                                  RSHI_PERFETTO_NAME("value2")};
 
 	for (size_t i = 0; i < n; i++)
-		args[i] = (struct rshi_perfetto_arg){names[i], NULL, 0, rshi_raw_zigzag(&r->b)};
+		args[i] = (struct rshi_perfetto_arg){names[i], NULL, 0, rshi_raw_zigzag(&r->b), 0};
 }
 
 static int64_t take_wait(struct raw *r, struct rshi_perfetto_event *e)
@@ -211,7 +211,8 @@ static void take_event(struct raw *r, unsigned int kind, struct rshi_perfetto_ev
 	case RSHI_TRACE_THREAD:
 		e->name = begins;
 		e->category = ours;
-		args[0] = (struct rshi_perfetto_arg){maker, NULL, 0, (int64_t)rshi_raw_var(&r->b)};
+		args[0] =
+		        (struct rshi_perfetto_arg){maker, NULL, 0, (int64_t)rshi_raw_var(&r->b), 0};
 		e->n_args = args[0].number != 0;
 		break;
 	case RSHI_TRACE_THREAD_END:
@@ -220,7 +221,7 @@ static void take_event(struct raw *r, unsigned int kind, struct rshi_perfetto_ev
 		break;
 	case RSHI_TRACE_WAIT:
 	case RSHI_TRACE_WAIT_END:
-		args[0] = (struct rshi_perfetto_arg){address, NULL, 0, take_wait(r, e)};
+		args[0] = (struct rshi_perfetto_arg){address, NULL, 0, take_wait(r, e), 1};
 		break;
 	default:
 		break;

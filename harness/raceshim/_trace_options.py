@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The options of `raceshim trace`, declared once as those in `_options` are."""
+
+from __future__ import annotations
+
+from raceshim._option_values import count, pattern
+from raceshim._options import OPTIONS, Option
+
+#: The options of `raceshim trace`, which are of one call too.
+TRACE_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "thread",
+            pattern,
+            None,
+            "only of threads in whose name or number this is found",
+            metavar="REGEX",
+        ),
+        Option(
+            "name",
+            pattern,
+            None,
+            "only events in whose name or message this is found",
+            metavar="REGEX",
+        ),
+        Option("count", count, 20, "so many rows of each table (20)", metavar="N"),
+        Option("output", str, None, "where to write (stdout)", metavar="PLACE"),
+        Option("title", str, None, "heading of the page", metavar="TEXT"),
+        OPTIONS["json"],
+    )
+}
+#: The commands of `raceshim trace`: what they do, what they take, and which options.
+TRACE_COMMANDS = {
+    "summary": ("print what is in a trace, and what is wrong with it", "FILE", ("count", "json")),
+    "events": ("print the events, in the order of their times", "FILE", ("thread", "name", "json")),
+    "check": ("see whether a trace is in order and whole", "FILE", ("json",)),
+    "html": ("make a page of it, to zoom and search in", "FILE", ("output", "title")),
+    "to-json": ("write it in the JSON of Chrome's tracing", "FILE", ("output",)),
+    "to-ctf": ("write it as a directory of CTF 1.8, for babeltrace2", "FILE", ("output",)),
+    "to-perfetto": ("write it for ui.perfetto.dev", "FILE", ("output",)),
+}
