@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Traces under the ThreadSanitizer of every compiler, and the proof of how their reader sleeps."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from shim_builds import ROOT, configure, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TESTS = ("test_trace", "test_trace_threads", "test_trace_stress")
+WAYS = {
+    "plain": (),
+    "tsan": ("-DRSH_SANITIZE=thread",),
+    "visible": ("-DRSH_SANITIZE=thread", "-DRSH_VISIBLE=ON"),
+}
+MODEL = ROOT / "tests/model/trace_park.pml"
+
+
+def build(folder: Path, compiler: str, way: str, *tests: str) -> list[Path]:
+    """Build tests in one way and return their paths."""
+    options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *WAYS[way])
+    configure(folder, compiler, "", *options)
+    run("cmake", "--build", folder, "-j", "2", "--target", *tests)
+    return [folder / "tests/c" / test for test in tests]
+
+
+def check(program: Path, *arguments: str) -> None:
+    """Run a test that has to succeed, and that no detector may report anything of."""
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert not re.search("WARNING|ERROR", done.stderr)
+
+
+@pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
+def test_every_event_is_read_and_seen_to_be(compiler: str, tmp_path: Path) -> None:
+    for program in build(tmp_path, compiler, "visible", *TESTS):
+        check(program)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
+def test_a_minute_of_traces(compiler: str, way: str, tmp_path: Path) -> None:
+    (stress,) = build(tmp_path, compiler, way, "test_trace_stress")
+    check(stress, "60", "7")
+
+
+def spin(folder: Path, *mutation: str, cycles: bool = False) -> str:
+    """Check the model, or a mutant of it, and return what is wrong with it: nothing, ideally."""
+    run("spin", "-a", *mutation, MODEL, cwd=folder)
+    run("gcc-12", "-O1", "-w", "-DNP" if cycles else "-DSAFETY", "-o", "pan", "pan.c", cwd=folder)
+    printed = run("./pan", *(["-l"] if cycles else []), "-m100000", cwd=folder)
+    assert "max search depth too small" not in printed
+    wrong = re.search(r"^pan:1: (.*) \(at depth", printed, re.MULTILINE)
+    assert ("errors: 0" in printed) == (wrong is None), printed
+    return wrong[1] if wrong else ""
+
+
+@pytest.mark.parametrize("timeout", [(), ("-DTIMEOUT",)], ids=("forever", "limited"))
+def test_no_wake_is_lost_in_the_model(timeout: tuple[str, ...], tmp_path: Path) -> None:
+    assert spin(tmp_path, *timeout) == ""
+
+
+def test_the_model_never_runs_in_circles(tmp_path: Path) -> None:
+    assert spin(tmp_path, cycles=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("mutation", "wrong"),
+    [
+        ("-DNO_SECOND_LOOK", "invalid end state"),
+        ("-DLOOK_LATE", "invalid end state"),
+        ("-DOLD_LOCK", "invalid end state"),
+        ("-DPLAIN_TAKE", "assertion violated parked"),
+        ("-DLEAVE_AT_ONCE", "assertion violated parked"),
+    ],
+)
+def test_mutants_of_the_model_are_refuted(mutation: str, wrong: str, tmp_path: Path) -> None:
+    assert spin(tmp_path, mutation) == wrong
+
+
+def test_a_mutant_that_runs_in_circles_is_refuted(tmp_path: Path) -> None:
+    assert spin(tmp_path, "-DSHUTDOWN_TERM", cycles=True) == "non-progress cycle"
