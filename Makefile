@@ -39,6 +39,7 @@ test: lint
 	$(PYTHON) -m pytest -n $(JOBS) -m 'not long'
 
 test-long: .venv/installed
+	@tools/bootstrap long
 	RACESHIM_FUZZ=1000000 $(PYTHON) -m pytest -n $(JOBS)
 
 cover: .venv/installed

@@ -114,11 +114,15 @@ def api() -> str:
     from raceshim._cli import build_parser  # noqa: PLC0415 - the installed package
     from raceshim.audit import _main as audit  # noqa: PLC0415
     from raceshim.cover import _main as cover  # noqa: PLC0415
+    from raceshim.history import _baseline_main as baseline  # noqa: PLC0415
+    from raceshim.history import _main as history  # noqa: PLC0415
     from raceshim.prof import _main as prof  # noqa: PLC0415
     from raceshim.trace import _main as trace  # noqa: PLC0415
 
     lines = set(c_lines()) | set(command_lines(build_parser(), "raceshim"))
     lines |= set(command_lines(audit.build_parser(), "raceshim audit"))
+    lines |= set(command_lines(baseline.build_parser(), "raceshim baseline"))
+    lines |= set(command_lines(history.build_parser(), "raceshim history"))
     lines |= set(command_lines(cover.build_parser(), "raceshim cover"))
     lines |= set(command_lines(prof.build_parser(), "raceshim prof"))
     lines |= set(command_lines(trace.build_parser(), "raceshim trace"))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+#: Commands that have commands or a parser of their own.
+_ROOMS = ("audit", "baseline", "cover", "history", "prof", "trace")
 _PATHS = ("cflags", "libs", "cmakedir", "includes", "pkgconfigdir", "version")
 
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
-        if words[:1] in (["audit"], ["cover"], ["prof"], ["trace"]):
+        if words[:1] in ([room] for room in _ROOMS):
             return _room(words[0], words[1:])
         return _dispatch(words)
     except RaceshimError as error:
@@ -100,6 +102,18 @@ def build_parser() -> argparse.ArgumentParser:
     audit.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     trace = _add(commands, "trace", "look at execution traces; see raceshim trace --help")
     trace.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    baseline = _add(
+        commands,
+        "baseline",
+        "shut the gate for new findings only; see raceshim baseline --help",
+    )
+    baseline.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    history = _add(
+        commands,
+        "history",
+        "remember runs: first and last seen, rates over commits; see raceshim history --help",
+    )
+    history.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
 
 
@@ -140,6 +154,14 @@ def _room(name: str, words: list[str]) -> int:
         from raceshim.trace._main import main as trace_main  # noqa: PLC0415
 
         return trace_main(words)
+    if name == "history":
+        from raceshim.history._main import main as history_main  # noqa: PLC0415
+
+        return history_main(words)
+    if name == "baseline":
+        from raceshim.history._baseline_main import main as baseline_main  # noqa: PLC0415
+
+        return baseline_main(words)
     from raceshim.cover._main import main as cover_main  # noqa: PLC0415
 
     return cover_main(words)

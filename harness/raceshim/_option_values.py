@@ -95,6 +95,13 @@ def percentage(text: str) -> float:
     return value
 
 
+def day(text: str) -> str:
+    """Read a date, as 2027-01-31."""
+    from datetime import date  # noqa: PLC0415 - the compiler wrapper starts without
+
+    return date.fromisoformat(text).isoformat()
+
+
 def truth(text: str) -> bool:
     """Read yes or no."""
     truths = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}

@@ -240,6 +240,13 @@ OPTIONS = {
         ),
         Option("table", str, None, "write the verdicts to FILE in Markdown", metavar="FILE"),
         Option(
+            "db",
+            str,
+            "sqlite:///raceshim-history.db",
+            "database of the history, as a URL of SQLAlchemy's (sqlite:///raceshim-history.db)",
+            metavar="URL",
+        ),
+        Option(
             "build_dir", str, None, "keep what is built in DIR (a private folder)", metavar="DIR"
         ),
     )
@@ -252,7 +259,7 @@ COMMAND_OPTIONS = {
         *("detector", "timeout", "wait", "evidence", "canary", "symbolize", "output"),
         *("suppressions", "tolerate", "json"),
     ),
-    "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "locks")),
+    "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "db", "locks")),
     "merge": ("suppressions", "tolerate", "json", "sarif", "junit", "github"),
     "repro": ("runs", "results", "timeout", "json"),
 }
@@ -468,29 +475,6 @@ PROF_COMMANDS = {
     "raw": ("print all that is in a profile", "FILE ...", ("folded", "by", *_PART, "json")),
 }
 
-#: The options of `raceshim audit`.
-AUDIT_OPTIONS = {
-    option.name: option
-    for option in (
-        Option(
-            "root",
-            str,
-            None,
-            "a function that handlers begin with, beside those that are found (may be repeated; "
-            "* and ? as in a shell)",
-            metavar="FUNCTION",
-        ),
-        Option(
-            "allow",
-            str,
-            None,
-            "a TOML file of calls that are right all the same, each with a reason",
-            metavar="FILE",
-        ),
-        OPTIONS["json"],
-    )
-}
-
 
 class Settings:
     """The values in force, by option name."""
@@ -522,6 +506,7 @@ class Settings:
     github: bool
     table: str | None
     build_dir: str | None
+    db: str
     #: The options that somebody set, as against those that have their default.
     told: frozenset[str]
 

@@ -26,7 +26,7 @@ ANNOTATIONS = {f"raceshim/{p.name}" for p in ROOT.glob("annotations/include/race
 SHIM_PUBLIC = {f"raceshim/{p.name}" for p in ROOT.glob("shim/include/raceshim/*.h")}
 FEATURES = {"cover", "cpuprof", "heapprof", "lockprof", "trace"}
 #: `google` is protobuf, `elftools` is pyelftools.
-PYTHON_DEPENDENCIES = {"capstone", "elftools", "google", "raceshim", "rich"}
+PYTHON_DEPENDENCIES = {"capstone", "elftools", "google", "raceshim", "rich", "sqlalchemy"}
 PYTEST_SIDE = {"plugin.py", "_items.py"}
 #: Talks to the kernel, for which the library has no module.
 KERNEL_SIDE = {"_inotify.py"}
@@ -132,6 +132,7 @@ HARNESS = {
     "evidence": {"report", "finding", "cc"},
     "runs": set(),
     "formats": {"evidence", "suppress", "finding", "report", "runs"},
+    "history": {"runs"},
     "cover": {"cc"},
     "prof": {"cc", "cover", "evidence", "formats"},
     "trace": {"cc", "formats"},

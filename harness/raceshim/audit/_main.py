@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from raceshim._files import write_text
-from raceshim._options import AUDIT_OPTIONS
+from raceshim._options_rooms import AUDIT_OPTIONS
 from raceshim.audit import _allow, _read, _report
 from raceshim.audit._program import Program
 from raceshim.audit._roots import Roots

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The options of `raceshim audit`, `baseline` and `history`, which the other commands do without.
+
+Declared as those in `_options` are. Only `db` is also read from the environment and pyproject.toml.
+"""
+
+from __future__ import annotations
+
+from raceshim._option_values import day, truth
+from raceshim._options import OPTIONS, Option
+
+#: The options of `raceshim audit`.
+AUDIT_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "root",
+            str,
+            None,
+            "a function that handlers begin with, beside those that are found (may be repeated; "
+            "* and ? as in a shell)",
+            metavar="FUNCTION",
+        ),
+        Option(
+            "allow",
+            str,
+            None,
+            "a TOML file of calls that are right all the same, each with a reason",
+            metavar="FILE",
+        ),
+        OPTIONS["json"],
+    )
+}
+
+#: The options of `raceshim baseline`.
+BASELINE_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "expires",
+            day,
+            None,
+            "the last day on which the findings are answered for, as in 2027-01-31",
+            metavar="DATE",
+        ),
+        Option("keep", truth, False, "keep what none of the runs has shown"),
+        OPTIONS["json"],
+    )
+}
+#: The commands of `raceshim baseline`: what they do, what they take, and which options.
+BASELINE_COMMANDS = {
+    "write": ("write down the findings that are open", "FILE", ("expires", "keep")),
+    "check": ("tell new findings from known ones", "FILE", ("json",)),
+}
+
+#: The options of `raceshim history`.
+HISTORY_OPTIONS = {
+    option.name: option
+    for option in (
+        OPTIONS["db"],
+        Option(
+            "commit",
+            str,
+            None,
+            "the commit that was tested (HEAD of the repository in the working directory)",
+            metavar="NAME",
+        ),
+        Option(
+            "lane",
+            str,
+            None,
+            "name of the runs that can show the same findings (detector and command)",
+            metavar="NAME",
+        ),
+        OPTIONS["json"],
+    )
+}
+#: The commands of `raceshim history`: what they do, what they take, and which options.
+HISTORY_COMMANDS = {
+    "record": ("add runs of the gate", "FILE", ("db", "commit", "lane")),
+    "list": ("list all findings", "", ("db", "json")),
+    "show": ("show how often a finding has shown at each commit", "FINGERPRINT", ("db", "json")),
+    "commits": ("list all commits", "", ("db", "json")),
+}
