@@ -79,7 +79,8 @@ def test_race_before_exec_is_not_wiped_out(
     program = programs("again", race=race, compiler=compiler)
     # What happens without the gate: the second image truncates the log of the first.
     options = f"log_path={tmp_path}/log:print_module_map=1"
-    subprocess.run([program], env=os.environ | {"TSAN_OPTIONS": options}, check=True)
+    alone = os.environ | {"TSAN_OPTIONS": options, "EXEC_AT_ONCE": "1"}
+    subprocess.run([program], env=alone, check=True)
     (log,) = tmp_path.glob("log.*")
     assert "WARNING" not in log.read_text()
     raceshim("gate", "--", program, status=int(race))

@@ -5,7 +5,8 @@ A runtime opens `<log_path>.<pid>` when it first has something to say, and trunc
 that reports a race and then becomes another instrumented program by exec would so wipe its own
 report out, and so would a later process with the same pid. `LogFolder` therefore moves every log
 aside as soon as it appears, told by the kernel: the process goes on writing into the file it has
-open, and whoever comes later makes a new one. That takes less than the start of another program.
+open, and whoever comes later makes a new one. That takes less than the start of another program,
+unless the machine is so busy that this thread waits for milliseconds.
 
 Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
 bears. And there is a file that ThreadSanitizer's runtime reads at the end of its start, as its
