@@ -111,7 +111,9 @@ class Builder:
         ]
         binary = folder / program.path.stem
         sources: list[str | Path] = [program.path.resolve(), *program.files("helper", compiler)]
-        rest = [f"-L{folder}", "-Wl,-rpath,$ORIGIN", *program.words("libs", compiler)]
+        share = _prefix.share(".")
+        libs = [word.replace("{share}", share) for word in program.words("libs", compiler)]
+        rest = [f"-L{folder}", "-Wl,-rpath,$ORIGIN", *libs]
         end: list[str | Path] = ["-o", binary, *in_program, _prefix.archive(), *rest]
         compile_c(compiler, [*flags, *sources, *objects, *end], folder)
         if mode == "none":
