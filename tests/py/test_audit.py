@@ -180,9 +180,10 @@ def test_what_is_planted_is_found_in_objects_for_aarch64(
 
 
 def test_objects_for_aarch64_are_read(tmp_path: Path) -> None:
-    found = audit(tmp_path, for_aarch64(tmp_path, "installs.c", "-O2", "-fPIC"))
-    roots = {one["function"].removeprefix("handles_") for one in found["roots"]}
-    assert roots == HANDLERS | {"information"}
+    for flags in (["-O2", "-fPIC"], ["-O1", "-fPIC", "-fno-plt"]):
+        found = audit(tmp_path, for_aarch64(tmp_path, "installs.c", *flags))
+        roots = {one["function"].removeprefix("handles_") for one in found["roots"]}
+        assert roots == HANDLERS | {"information"}
     library = for_aarch64(tmp_path, "library_tls.c", "-O2", "-fPIC")
     assert paths(audit(tmp_path, library, status=1)) == {
         ("tls", "take_sample_sig __tls_descriptor")

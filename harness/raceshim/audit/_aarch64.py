@@ -46,12 +46,18 @@ class AArch64:
         yield from self._decoder.disasm(code, address)
 
     def calls_to(self, code: bytes, address: int, targets: frozenset[int]) -> Iterator[int]:
-        """Return addresses of direct calls of these functions, and of jumps to them."""
+        """Return addresses of direct calls and jumps, and of what loads from these pages."""
+        pages = {target >> 12 for target in targets}
         for place in range(0, len(code) - 3, 4):
             word = int.from_bytes(code[place : place + 4], "little")
             if word & 0x7C000000 == 0x14000000:
                 distance = (word & 0x3FFFFFF ^ 0x2000000) - 0x2000000
                 if address + place + 4 * distance in targets:
+                    yield address + place
+            elif word & 0x9F000000 == 0x90000000:  # adrp
+                distance = word >> 29 & 3 | word >> 3 & 0x1FFFFC
+                distance = (distance ^ 0x100000) - 0x100000
+                if (address + place >> 12) + distance in pages:
                     yield address + place
 
     def after_call(self, state: State) -> None:

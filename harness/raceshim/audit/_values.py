@@ -110,16 +110,17 @@ class State:
     def join(self, other: State) -> bool:
         """Know what either knows, as possible; return whether anything is new."""
         changed = False
-        for register in {*self.registers, *other.registers}:
-            old = self.get(register)
-            self.put(register, union(old, other.get(register)))
-            changed |= self.get(register) != old
-        for atom in {*self.memory, *other.memory}:
-            old = self._load(atom)
-            new = union(old, other._load(atom))
-            if new != old or atom not in self.memory:
-                self.memory[atom] = new
-                changed |= new != old
+        mine, theirs = self.registers, other.registers
+        for register in mine.keys() | theirs.keys():
+            old, new = mine.get(register, UNKNOWN), theirs.get(register, UNKNOWN)
+            if not new <= old:
+                self.put(register, union(old, new))
+                changed |= self.get(register) != old
+        for atom in self.memory.keys() | other.memory.keys():
+            old, new = self._load(atom), other._load(atom)
+            if not new <= old:
+                self.memory[atom] = union(old, new)
+                changed |= self.memory[atom] != old
         return changed
 
     def _load(self, atom: Atom) -> Value:
