@@ -9,13 +9,24 @@
 /* In a program without them nobody calls them. */
 #define OPERATOR(symbol) __asm__(#symbol) LAYER_API LAYER_OPERATORS
 
-static void *find(void **next, const char *name)
+/*
+ * In a program without C++ there are none behind us, and whoever calls one all the same, since it is
+ * there, gets malloc's memory. What these do not take of the arguments is left out.
+ */
+static void *aligned(size_t size, size_t alignment)
+{
+	return layer_next.memalign(alignment, size);
+}
+
+static void *find(void **next, const char *name, void *otherwise)
 {
 	void *found = __atomic_load_n(next, __ATOMIC_RELAXED);
 
 	if (LAYER_LIKELY(found != NULL))
 		return found;
 	found = layer_find(name);
+	if (!found)
+		found = otherwise;
 	/* Relaxed: whoever looks finds the same. */
 	__atomic_store_n(next, found, __ATOMIC_RELAXED);
 	return found;
@@ -35,7 +46,7 @@ static void *find(void **next, const char *name)
 		return p;                                                                          \
 	} while (0)
 
-#define NEXT(symbol) find(&next, #symbol)
+#define NEXT(symbol, otherwise) find(&next, #symbol, (void *)(uintptr_t)(otherwise))
 
 #define NEW(name, symbol)                                                                          \
 	void *name(size_t size) OPERATOR(symbol);                                                  \
@@ -43,16 +54,16 @@ static void *find(void **next, const char *name)
 	{                                                                                          \
 		static void *next;                                                                 \
                                                                                                    \
-		TELL_OF(((void *(*)(size_t))NEXT(symbol))(size));                                  \
+		TELL_OF(((void *(*)(size_t))NEXT(symbol, layer_next.malloc))(size));               \
 	}
 
-#define NEW_2(name, symbol, type)                                                                  \
+#define NEW_2(name, symbol, type, otherwise)                                                       \
 	void *name(size_t size, type second) OPERATOR(symbol);                                     \
 	void *name(size_t size, type second)                                                       \
 	{                                                                                          \
 		static void *next;                                                                 \
                                                                                                    \
-		TELL_OF(((void *(*)(size_t, type))NEXT(symbol))(size, second));                    \
+		TELL_OF(((void *(*)(size_t, type))NEXT(symbol, otherwise))(size, second));         \
 	}
 
 #define NEW_3(name, symbol)                                                                        \
@@ -61,16 +72,16 @@ static void *find(void **next, const char *name)
 	{                                                                                          \
 		static void *next;                                                                 \
                                                                                                    \
-		TELL_OF(((void *(*)(size_t, size_t, const void *))NEXT(symbol))(size, alignment,   \
-		                                                                nothrow));         \
+		TELL_OF(((void *(*)(size_t, size_t, const void *))NEXT(symbol, aligned))(          \
+		        size, alignment, nothrow));                                                \
 	}
 
 NEW(layer_new, _Znwm)
 NEW(layer_new_array, _Znam)
-NEW_2(layer_new_nothrow, _ZnwmRKSt9nothrow_t, const void *)
-NEW_2(layer_new_array_nothrow, _ZnamRKSt9nothrow_t, const void *)
-NEW_2(layer_new_aligned, _ZnwmSt11align_val_t, size_t)
-NEW_2(layer_new_array_aligned, _ZnamSt11align_val_t, size_t)
+NEW_2(layer_new_nothrow, _ZnwmRKSt9nothrow_t, const void *, layer_next.malloc)
+NEW_2(layer_new_array_nothrow, _ZnamRKSt9nothrow_t, const void *, layer_next.malloc)
+NEW_2(layer_new_aligned, _ZnwmSt11align_val_t, size_t, aligned)
+NEW_2(layer_new_array_aligned, _ZnamSt11align_val_t, size_t, aligned)
 NEW_3(layer_new_aligned_nothrow, _ZnwmSt11align_val_tRKSt9nothrow_t)
 NEW_3(layer_new_array_aligned_nothrow, _ZnamSt11align_val_tRKSt9nothrow_t)
 
@@ -82,7 +93,8 @@ NEW_3(layer_new_array_aligned_nothrow, _ZnamSt11align_val_tRKSt9nothrow_t)
 		static void *next;                                                                 \
                                                                                                    \
 		if (LAYER_LIKELY(!layer_may_matter(p)) || layer_forget(p))                         \
-			((void (*)(void *, size_t, size_t))NEXT(symbol))(p, second, third);        \
+			((void (*)(void *, size_t, size_t))NEXT(symbol, layer_next.free))(         \
+			        p, second, third);                                                 \
 	}
 
 DELETE(layer_delete, _ZdlPv)
