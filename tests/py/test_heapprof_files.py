@@ -73,7 +73,7 @@ def compiled(folder: Path, compiler: str, *flags: str | Path) -> Path:
 
 def layered(sdk: Path) -> tuple[Path, ...]:
     """Return what a program is to preload."""
-    return (sdk / "lib/libraceshim.so",)
+    return sdk / "lib/libraceshim.so", sdk / "lib/libraceshim-heap.so"
 
 
 def linked(sdk: Path) -> tuple[str | Path, ...]:
@@ -85,7 +85,7 @@ def linked(sdk: Path) -> tuple[str | Path, ...]:
 def plain(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Path, ...]]:
     """Return the program as everybody would build it, and what to preload."""
     folder = tmp_path_factory.mktemp("plain")
-    return compiled(folder, "clang-19", "-fsanitize=thread"), layered(sdk)
+    return compiled(folder, "clang-19"), layered(sdk)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def numbers(profile: Profile) -> dict[str, tuple[int, ...]]:
     return found
 
 
-@pytest.mark.parametrize("how", ["tsan, preloaded", "tsan, linked", "asan, linked"])
+@pytest.mark.parametrize("how", ["plain", "tsan, preloaded", "tsan, linked", "asan, linked"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_every_block_is_known(compiler: str, how: str, sdk: Path, tmp_path: Path) -> None:
     detector = {"tsan": "-fsanitize=thread", "asan": "-fsanitize=address"}.get(how[:4])
@@ -225,7 +225,7 @@ def test_go_reads_it(program: Program) -> None:
     )
 
 
-@pytest.mark.parametrize("detector", ["thread"])
+@pytest.mark.parametrize("detector", ["none", "thread"])
 def test_record_and_leaks(raceshim: Raceshim, tmp_path: Path, detector: str) -> None:
     raceshim("cc", "--detector", detector, "-O1", SOURCE, "-o", tmp_path / "heaped")
     words = ("prof", "record", "--heap=1", "--", tmp_path / "heaped")
@@ -244,7 +244,7 @@ def test_record_and_leaks(raceshim: Raceshim, tmp_path: Path, detector: str) -> 
 
 
 def test_memory_and_time_at_once(raceshim: Raceshim, tmp_path: Path) -> None:
-    raceshim("cc", "-O1", SOURCE, "-o", tmp_path / "heaped")
+    raceshim("cc", "--detector", "none", "-O1", SOURCE, "-o", tmp_path / "heaped")
     words = ("prof", "record", "--cpu", "--heap", "-o", "x.pb.gz", "--", tmp_path / "heaped")
     told = raceshim(*words, cwd=tmp_path, status=5).stderr
     assert "in x.cpu.pb.gz\n" in told

@@ -207,8 +207,7 @@ def preloaded(plan: Plan) -> Iterator[str]:
     kinds = {wish.kind for wish in plan.wishes}
     # The library for locks is the other one too, with more in front of libc.
     found = [_prefix.locks_library() if "locks" in kinds else _prefix.shared_library()]
-    if "heap" in kinds and Path(_prefix.heap_library()).exists():
-        found.append(_prefix.heap_library())
+    found += [_prefix.heap_library()] if "heap" in kinds else []
     paths = [Path(path) for path in found]
     for path in paths:
         if not path.exists():

@@ -11,8 +11,13 @@
  *   (also the one in pthread_cond_wait) is charged with the time that all who waited at that moment
  *   had waited since the unlock before, or since they came.
  *
+ * With RACESHIM_LOCKPROFILE=PATH[:RATE[:FRACTION]] in the environment, which is read once, before main,
+ * a program whose calls come to the library profiles itself at these rates, or those below, and writes
+ * PATH when it ends, as <raceshim/cpuprof.h> says of RACESHIM_CPUPROFILE.
+ *
  * Which calls may overlap, that is, run in two threads at the same time: all of them, also with
- * threads that begin and end, with fork and with signals; but for calls that share an array.
+ * threads that begin and end, with fork and with signals; but for calls that share an array
+ * or a writer (<raceshim/writer.h>).
  *
  * The program's calls have to come to the library first. They do
  *
@@ -39,6 +44,7 @@
 #include <stdint.h>
 
 #include <raceshim/raceshim.h>
+#include <raceshim/writer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -173,6 +179,40 @@ RSH_API int rsh_blockprof_read(struct rsh_lock_record *dst, size_t n, size_t *go
  * Detectors: as rsh_blockprof_read(), in rsh_mutexprof_read.
  */
 RSH_API int rsh_mutexprof_read(struct rsh_lock_record *dst, size_t n, size_t *got);
+
+/**
+ * rsh_lockprof_write - write both profiles, running or stopped
+ *
+ * Writes profile.proto in gzip, with four values: waits and waited (nanoseconds) are the block
+ * profile's, contentions and delay (nanoseconds) the mutex profile's. Each stack has the label "lock":
+ * mutex, read, write, cond, sem, barrier or join. Stacks that there was no room for are one of a
+ * pseudo-function.
+ *
+ * @w: receives the bytes; no lock is held meanwhile
+ *
+ * Return: 0; RSH_ENOWRITER; ESRCH (nothing was profiled); ENOMEM; or what the writer returned if that
+ *	is not 0.
+ * Threads: any.                                Signals: not async-signal-safe.
+ * Fork: the child has what it has counted itself. Blocks: for the writer.
+ * Loss: none.
+ * Detectors: @w is read, in rsh_lockprof_write called from the caller. No happens-before edge.
+ */
+RSH_API int rsh_lockprof_write(const struct rsh_writer *w);
+
+/**
+ * rsh_lockprof_write_file - write both profiles to a file
+ *
+ * @path: of the file, complete once it has its name, in place of one that was there
+ *
+ * Return: as rsh_lockprof_write(); EINVAL (@path is NULL); ENAMETOOLONG; or what keeps the file from
+ *	being written: ENOENT, EACCES, ENOSPC and so on. After an error nothing of it remains.
+ * Threads: any.                                Signals: not async-signal-safe.
+ * Fork: the child has what it has counted itself. Blocks: for the file.
+ * Loss: none.
+ * Detectors: @path is read, in rsh_lockprof_write_file called from the caller. No happens-before
+ *	edge: the file is written past libc.
+ */
+RSH_API int rsh_lockprof_write_file(const char *path);
 
 /**
  * struct rsh_lockprof_stats - what became of the waits

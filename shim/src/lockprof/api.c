@@ -11,6 +11,10 @@
 #include "core/lock.h"
 #include "hooks.h"
 #include "lockprof.h"
+#include "output.h"
+
+/* Who has the profiles has their variable, too: an archive would leave it out. */
+__attribute__((used)) static struct rshi_at_end *const together = &rshi_lockprof_at_end;
 
 static struct rshi_lock session;   /* held by whoever starts or stops, and by a fork */
 static uint32_t is_prepared, runs; /* guarded by it */
@@ -28,6 +32,7 @@ static void after_fork(void)
 static void in_child(void)
 {
 	rshi_events_forked();
+	rshi_lockprof_note_fork();
 	rshi_unlock(&session);
 }
 
@@ -46,6 +51,7 @@ int rshi_lockprof_start(const struct rsh_lockprof_options *options)
 		err = rshi_hooks_start();
 	if (!err) {
 		rshi_events_set_rates(options->block_rate, options->mutex_fraction);
+		rshi_lockprof_note(options);
 		runs = 1;
 	}
 	rshi_unlock(&session);
