@@ -22,13 +22,13 @@ install(
   LIBRARY COMPONENT shim
   FILE_SET HEADERS COMPONENT shim
 )
-install(TARGETS rsh_canary rsh_shim_locks LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
 install(
   TARGETS rsh_heap rsh_heap_shared
   EXPORT raceshim-shim
   ARCHIVE COMPONENT shim
   LIBRARY COMPONENT shim
 )
+install(TARGETS rsh_canary rsh_perturb rsh_shim_locks LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
 foreach(component annotations shim)
   install(
     EXPORT raceshim-${component}

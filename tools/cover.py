@@ -35,12 +35,14 @@ BAR = 90.0
 #: Sources of the shim that are compiled into no build that is counted, and why.
 NOT_COUNTED = {
     "shim/src/canary/canary.c": "is preloaded, and may need no library: no collector either",
+    "shim/src/perturb/perturb.c": "is preloaded, and held by a program of its own",
+    "shim/src/perturb/preloaded.c": "is preloaded: only hooks",
     "shim/src/core/unwind_best_fp_sig.c": "is for processors other than x86-64",
     "shim/src/cpuprof/make_visible.c": "is part of the visible build alone",
 }
 #: Tests of the harness, and of what is not counted, rather than of the shim.
 HARNESS = re.compile(
-    r"test_(canary.*|"
+    r"test_(canary.*|perturb|runs|gate_runs|"
     r"cover_(blocks|cc|cmake|cobertura|flags|flow|gate|merge|report|source|sqlite|units))\.py"
 )
 #: The shim is the same object in all programs, however they are compiled: once is enough.

@@ -106,8 +106,8 @@ class Campaign:
         self._status = 0
         self._timed_out = False
 
-    def add(self, result: Result) -> bool:
-        """Count a run; False if it was there already."""
+    def add(self, result: Result) -> frozenset[str] | None:
+        """Count a run, and return what it has shown; None if it was there already."""
         parts = [
             apply(
                 self._suppressions,
@@ -120,8 +120,9 @@ class Campaign:
         ]
         kept = [finding for part in parts for finding in part.kept]
         hidden = [item.finding for part in parts for item in part.suppressed]
-        if not self.tally.add(result.task, {one.fingerprint for one in (*kept, *hidden)}):
-            return False
+        shown = frozenset(one.fingerprint for one in (*kept, *hidden))
+        if not self.tally.add(result.task, shown):
+            return None
         shut, _ = self._policy.part(kept)
         self.open |= {finding.fingerprint for finding in shut}
         doubts = result.reasons if shut else result.doubts
@@ -142,7 +143,7 @@ class Campaign:
         self._seconds += result.seconds
         self._status = self._status or result.status
         self._timed_out = self._timed_out or result.timed_out
-        return True
+        return shown
 
     def verdict(self, *, interrupted: bool = False, notes: Sequence[str] = ()) -> CampaignVerdict:
         """Judge the runs that there are by now."""

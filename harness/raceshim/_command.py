@@ -47,12 +47,14 @@ class Trial:
     """What sets one run of a command apart where there are several.
 
     `limit` is the time it has, in seconds. Its output is only searched, and it has no stdin, if it
-    is `quiet`.
+    is `quiet`. `preload` is a library for all its processes, `processor` the only one it gets.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
     limit: float | None = None
     quiet: bool = False
+    preload: str | None = None
+    processor: int | None = None
 
 
 class Bench:
@@ -120,6 +122,7 @@ class Bench:
                         tee=tee,
                         late=lambda: hanging.extend(_hanging(logs)),
                         alone=quiet,
+                        processor=None if trial is None else trial.processor,
                     )
                     left = left_behind(logs, settings.wait)
             tee.finish()
@@ -141,9 +144,16 @@ class Bench:
     def _environment(self, logs: LogFolder, trial: Trial | None) -> dict[str, str]:
         # What is suppressed or tolerated is no failure of the command either.
         options = "exitcode=0" if self.suppressions or self.policy else ""
+        base = dict(os.environ)
+        if trial is not None:
+            base |= trial.environ
+            if trial.preload is not None:
+                from raceshim.evidence._preload import preloaded  # noqa: PLC0415 - most have none
+
+                base = preloaded(base, trial.preload, logs.path)
         return environment(
             logs,
-            os.environ if trial is None else {**os.environ, **trial.environ},
+            base,
             evidence=self.settings.evidence,
             options=options,
             late=self._names is not None,

@@ -156,6 +156,15 @@ OPTIONS = {
             "go through so many inputs: the command is told which in RACESHIM_INPUT_SEED (1)",
             metavar="N",
         ),
+        Option(
+            "policy",
+            str,
+            None,
+            "how schedules are made unlikely, with commas: none, pin (one processor), noise "
+            "(threads are held up where they synchronise), pct (priorities by chance), mixed (all "
+            "in turn, the default for several runs), auto (more of those that find)",
+            metavar="POLICY,...",
+        ),
         Option("seed", seed, 1, "the first seed of a schedule (1)", metavar="N"),
         Option(
             "shard",
@@ -489,6 +498,7 @@ class Settings:
     budget: float | None
     until_found: bool
     inputs: int
+    policy: str | None
     seed: int
     shard: str | None
     results: str | None

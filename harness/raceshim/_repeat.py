@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import resource
 import shutil
 import time
@@ -19,10 +20,12 @@ from typing import TYPE_CHECKING
 
 from raceshim._campaign import Campaign, CampaignVerdict
 from raceshim._command import Bench, Trial, project_root
-from raceshim._errors import Interrupted, ToolError
+from raceshim._errors import Interrupted, ToolError, UsageError
+from raceshim.cc import _prefix
 from raceshim.evidence._run import end_active
 from raceshim.formats._lines import Result, Setting, encode
 from raceshim.runs._plan import Plan
+from raceshim.runs._policies import AUTO, MIXED, PINNED, PRELOADED, Bandit, adapted, policies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,8 +51,13 @@ def plan_of(settings: Settings) -> Plan:
             runs = None
         elif settings.until_found:
             runs = UNTIL_FOUND
+    try:
+        policies = policies_of(settings.policy or MIXED)
+    except ValueError as error:
+        raise UsageError(f"--policy: {error}") from None
     return Plan(
         runs,
+        policies,
         inputs=settings.inputs,
         seed=settings.seed,
         shard=shard_of(settings.shard),
@@ -89,17 +97,21 @@ def gate_repeatedly(
     """
     setting = setting_of(command, settings, detector)
     plan = plan_of(settings)
+    bandit = Bandit(plan.policies) if AUTO in (settings.policy or "").split(",") else None
+    tasks = plan.tasks() if bandit is None else adapted(plan, bandit)
     deadline = None if settings.budget is None else time.monotonic() + settings.budget
     interrupted = False
     with Bench(command, settings, detector) as bench, _lines(settings.results) as lines:
         campaign = Campaign(setting, bench.suppressions, policy=bench.policy)
         jobs = settings.jobs if "jobs" in settings.told else 1
         try:
-            for result in run_tasks(bench, setting, plan.tasks(), jobs, deadline):
+            for result in run_tasks(bench, setting, tasks, jobs, deadline):
                 if lines is not None:
                     lines.write(encode(result))
                     lines.flush()
-                campaign.add(result)
+                shown = campaign.add(result)
+                if bandit is not None:
+                    bandit.learn(result.task.policy, shown or ())
                 progress(campaign)
                 if settings.until_found and campaign.open:
                     break
@@ -147,8 +159,25 @@ def run_task(
 ) -> Result:
     """Run a command once. What it uses of processors is known if nothing else runs meanwhile."""
     before = _used()
-    verdict = bench.run(Trial(task.environment(), limit, quiet=True))
+    verdict = bench.run(trial_of(task, limit))
     return result_of(setting, task, verdict, _used() - before if alone else None)
+
+
+def trial_of(task: Task, limit: float | None) -> Trial:
+    """Return what a task asks of a run."""
+    environ, preload, processor = task.environment(), None, None
+    if task.policy in PRELOADED:
+        preload = _prefix.perturb()
+        if not Path(preload).is_file():
+            raise ToolError(f"{preload} is not there: this raceshim cannot perturb schedules")
+        environ["RACESHIM_PERTURB"] = f"{task.policy}:{task.schedule_seed}"
+        # LLVM 23 and newer delay threads themselves; older runtimes pass over the option.
+        options = (os.environ.get("TSAN_OPTIONS", ""), "enable_adaptive_delay=1")
+        environ["TSAN_OPTIONS"] = ":".join(part for part in options if part)
+    if task.policy in PINNED:
+        processors = sorted(os.sched_getaffinity(0))
+        processor = processors[task.schedule_seed % len(processors)]
+    return Trial(environ, limit, quiet=True, preload=preload, processor=processor)
 
 
 def result_of(setting: Setting, task: Task, verdict: CommandVerdict, cpu: float | None) -> Result:

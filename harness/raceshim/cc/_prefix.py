@@ -56,6 +56,11 @@ def share(name: str) -> str:
     return f"{prefix()}/share/raceshim/{name}"
 
 
+def perturb() -> str:
+    """Return the library that is preloaded to make unlikely schedules."""
+    return f"{prefix()}/lib/libraceshim-perturb.so"
+
+
 def canary() -> str:
     """Return the library of the gate's known race, which is preloaded."""
     return f"{prefix()}/lib/libraceshim-canary.so"

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim._errors import ToolError
 from raceshim.cc import _prefix
+from raceshim.evidence._preload import preloaded
 from raceshim.evidence._run import CANARY_CLAIMS
 
 if TYPE_CHECKING:
@@ -99,16 +98,8 @@ class Canary:
 
 def plant(logs: LogFolder, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a command in which every program has its canary."""
-    library = _library(logs)
-    preload = " ".join(part for part in (environ.get("LD_PRELOAD", ""), library) if part)
-    # A runtime of gcc's AddressSanitizer wants to be the first library; this one replaces nothing.
-    address = ":".join(
-        part for part in (environ.get("ASAN_OPTIONS", ""), "verify_asan_link_order=0") if part
-    )
     return {
-        **environ,
-        "LD_PRELOAD": preload,
-        "ASAN_OPTIONS": address,
+        **preloaded(environ, _prefix.canary(), logs.path),
         CANARY_CLAIMS: str(logs.claims()),
     }
 
@@ -235,19 +226,3 @@ def _claim(data: bytes) -> Claim | None:
     pid, program = int(fields[0]), fields[1]
     child, status = (*numbers, None, None)[:2]
     return Claim(pid, program, fields[2], child, status)
-
-
-def _library(logs: LogFolder) -> str:
-    """Return the library where every user of the machine can load it, and the loader can name it.
-
-    The installed one may be in a home folder that is closed to others, or has a blank in its path.
-    """
-    installed = Path(_prefix.canary())
-    place = installed
-    if not os.statvfs(logs.path).f_flag & os.ST_NOEXEC:
-        place = logs.path / LIBRARY
-        shutil.copyfile(installed, place)
-        place.chmod(0o755)
-    if re.search(r"[\s:]", str(place)):
-        raise ToolError(f"{place} cannot be preloaded: set TMPDIR to a folder without : and blanks")
-    return str(place)

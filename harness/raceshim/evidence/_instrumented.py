@@ -39,8 +39,8 @@ _RUNTIMES = (
     *(b"libtsan.so", b"libasan.so", b"libubsan.so", b"libclang_rt.", b"stack_trace_format"),
 )
 _THREAD_RUNTIMES = (b"__tsan_init", b"libtsan.so", b"libclang_rt.tsan")
-#: What the gate itself puts into programs, and it races on purpose.
-_CANARY = "/libraceshim-canary.so"
+#: What the gate itself puts into programs; the first one races on purpose.
+_OURS = ("/libraceshim-canary.so", "/libraceshim-perturb.so")
 _SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/opt/")
 
 
@@ -80,7 +80,7 @@ def lacks_instrumentation(modules: Sequence[str]) -> bool:
     if program is None or not program.thread_runtime or program.instrumented is not False:
         return False
     for path in modules[1:]:
-        if path.endswith(_CANARY):
+        if path.endswith(_OURS):
             continue
         module = examine(path)
         known = module.instrumented if module is not None else None

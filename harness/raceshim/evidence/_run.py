@@ -125,18 +125,21 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     tee: Tee | None = None,
     late: Callable[[], object] | None = None,
     alone: bool = False,
+    processor: int | None = None,
 ) -> Ended:
     """Run a command to its end, its timeout, or an interrupt; none of the last two leaves a child.
 
     With `capture` the command gets a session of its own, no stdin, and its output is returned;
     otherwise it has ours, or those of `tee`. `meanwhile` is called once while the command runs,
     `late` when its time is over, before it is ended. A command that runs `alone` has no stdin:
-    what is there could be read only once.
+    what is there could be read only once. With `processor` it gets no other one.
     """
     start = time.monotonic()
     timed_out = False
     out, err = b"", b""
-    process = _start(command, environ, logs, cwd, capture=capture, tee=tee, alone=alone)
+    process = _start(
+        command, environ, logs, cwd, capture=capture, tee=tee, alone=alone, processor=processor
+    )
     try:
         if meanwhile is not None:
             meanwhile()
@@ -194,21 +197,23 @@ def _start(  # noqa: PLR0913 - see run
     capture: bool,
     tee: Tee | None,
     alone: bool,
+    processor: int | None,
 ) -> _Process:
     pipe = subprocess.PIPE if capture else None
     with _lock:
         _active.add(logs)
     try:
-        process = _Process(
-            command,
-            env=dict(environ),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL if capture or alone else None,
-            stdout=tee.stdout if tee else pipe,
-            stderr=tee.stderr if tee else pipe,
-            start_new_session=capture,
-            close_fds=capture,  # make's job server, for one, is an open file
-        )
+        with _on(processor):
+            process = _Process(
+                command,
+                env=dict(environ),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL if capture or alone else None,
+                stdout=tee.stdout if tee else pipe,
+                stderr=tee.stderr if tee else pipe,
+                start_new_session=capture,
+                close_fds=capture,  # make's job server, for one, is an open file
+            )
         if tee is not None:
             tee.started()
     except OSError as error:
@@ -217,6 +222,20 @@ def _start(  # noqa: PLR0913 - see run
         end_all(logs)
         raise
     return process
+
+
+@contextlib.contextmanager
+def _on(processor: int | None) -> Iterator[None]:
+    """Let this thread, and so what it starts, have one processor; it gets its own back."""
+    if processor is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _end(process: _Process, logs: LogFolder) -> None:

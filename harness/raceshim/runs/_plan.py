@@ -64,6 +64,11 @@ class Plan:
         seed, of_policy = divmod(round_, len(self.policies))
         return Task(number, self.policies[of_policy], 1 + of_input, self.seed + seed)
 
+    def task_with(self, number: int, policy: str) -> Task:
+        """Return a run by its number, with a policy that somebody else has chosen."""
+        round_, of_input = divmod(number, self.inputs)
+        return Task(number, policy, 1 + of_input, self.seed + round_)
+
     def tasks(self) -> Iterator[Task]:
         """Return the runs of this shard, in order; without end if there is none."""
         first, step = self.shard[0] - 1, self.shard[1]

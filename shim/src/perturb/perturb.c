@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The policies: what is done at an event. */
+
+#include <asm/unistd.h>
+#include <linux/resource.h>
+#include <linux/time_types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "perturb.h"
+
+#if defined(__x86_64__)
+#include "core/syscall_x86_64.h"
+#elif defined(__aarch64__)
+#include "core/syscall_aarch64.h"
+#else
+#error "no system calls for this machine: add shim/src/core/syscall_<machine>.h"
+#endif
+
+#define WISH "RACESHIM_PERTURB="
+
+/* One of 4 events is held up at first; of those after the 64th ever fewer, so that a program that
+   locks a million times becomes hardly slower. */
+#define CHANCE     64u
+#define OFTEN      64u
+/* So many threads may be between their making and their first function. */
+#define SLOTS      1024u
+/* Of pct: a thread loses its priority so often, within about so many (2^n) of its events. */
+#define CHANGES    3u
+#define SPAN_LOG   9u
+/* Processors that can be named; more exist nowhere that a test runs. */
+#define MASK_WORDS 16
+
+enum policy { NONE, NOISE, PCT };
+
+static enum policy policy; /* immutable after rshi_perturb_init */
+static uint64_t seed;
+static uint64_t processors[MASK_WORDS]; /* those that the process was given */
+static uint32_t processor_count;
+
+struct thread {
+	uint64_t place; /* in the tree; 0 until it is known */
+	uint64_t random;
+	uint32_t events;
+	uint32_t children;
+	uint32_t changes[CHANGES]; /* events at which pct takes the priority away */
+};
+static __thread struct thread self __attribute__((tls_model("initial-exec")));
+
+/* A thread on its way: from who makes it to itself. */
+struct slot {
+	void *(*start)(void *);
+	void *arg;
+	uint64_t place;
+	uint32_t processor; /* of who has made it */
+	uint32_t taken;     /* atomic */
+};
+static struct slot slots[SLOTS];
+
+static uint64_t mix(uint64_t word)
+{
+	word += 0x9e3779b97f4a7c15u;
+	word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9u;
+	word = (word ^ (word >> 27)) * 0x94d049bb133111ebu;
+	return word ^ (word >> 31);
+}
+
+static uint64_t draw(void)
+{
+	self.random = mix(self.random);
+	return self.random;
+}
+
+static void nap(uint64_t microseconds)
+{
+	const struct __kernel_timespec wait = {
+	        .tv_sec = (long long)(microseconds / 1000000),
+	        .tv_nsec = (long long)(microseconds % 1000000 * 1000),
+	};
+
+	(void)rshi_syscall(__NR_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
+}
+
+static void give_way(unsigned times)
+{
+	while (times--)
+		(void)rshi_syscall(__NR_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+/* Never back: without privileges a thread may only ask for less. */
+static void sink_to(long nice)
+{
+	(void)rshi_syscall(__NR_setpriority, PRIO_PROCESS, 0, nice, 0, 0, 0);
+}
+
+static void move_to(uint32_t processor)
+{
+	uint64_t mask[MASK_WORDS] = {0};
+
+	if (processor >= 64u * MASK_WORDS)
+		return;
+	mask[processor / 64] = (uint64_t)1 << processor % 64;
+	(void)rshi_syscall(__NR_sched_setaffinity, 0, sizeof(mask), (long)mask, 0, 0, 0);
+}
+
+static void move_anywhere(void)
+{
+	(void)rshi_syscall(__NR_sched_setaffinity, 0, sizeof(processors), (long)processors, 0, 0,
+	                   0);
+}
+
+/* Return the nth of the processors that there are. */
+static uint32_t processor_at(uint32_t nth)
+{
+	for (uint32_t i = 0; i < 64u * MASK_WORDS; i++)
+		if (processors[i / 64] >> i % 64 & 1 && !nth--)
+			return i;
+	return 64u * MASK_WORDS;
+}
+
+static uint32_t processor_here(void)
+{
+	uint32_t here = 0;
+
+	(void)rshi_syscall(__NR_getcpu, (long)&here, 0, 0, 0, 0, 0);
+	return here;
+}
+
+static void know_self(uint64_t place)
+{
+	self.place = place | 1; /* never 0 */
+	self.random = mix(place);
+	for (unsigned i = 0; i < CHANGES; i++) {
+		const uint64_t word = draw();
+
+		/* As likely among the first two events as among the next two, four, ... */
+		self.changes[i] =
+		        1 + (uint32_t)((word >> 8) & ((1u << (word % (SPAN_LOG + 1))) - 1));
+	}
+}
+
+/* Read which it is: `noise:17`. */
+void rshi_perturb_init(char **environment)
+{
+	static const char *const names[] = {[NOISE] = "noise:", [PCT] = "pct:"};
+	const char *wish = NULL;
+	long bytes;
+
+	for (; !wish && *environment; environment++) {
+		size_t n = 0;
+
+		while (WISH[n] && (*environment)[n] == WISH[n])
+			n++;
+		if (!WISH[n])
+			wish = *environment + n;
+	}
+	if (!wish)
+		return;
+	bytes = rshi_syscall(__NR_sched_getaffinity, 0, sizeof(processors), (long)processors, 0, 0,
+	                     0);
+	for (unsigned i = 0; bytes > 0 && i < 64u * MASK_WORDS; i++)
+		processor_count += processors[i / 64] >> i % 64 & 1;
+	for (enum policy each = NOISE; each <= PCT; each++) {
+		const char *name = names[each], *rest = wish;
+
+		while (*name && *name == *rest)
+			name++, rest++;
+		if (*name)
+			continue;
+		for (; *rest >= '0' && *rest <= '9'; rest++)
+			seed = seed * 10 + (uint64_t)(*rest - '0');
+		policy = each;
+	}
+	if (policy)
+		know_self(mix(seed));
+}
+
+static void make_noise(enum rshi_event event)
+{
+	const uint64_t word = draw();
+	const uint32_t chance =
+	        self.events <= OFTEN ? CHANCE : (CHANCE * OFTEN + self.events - 1) / self.events;
+	const uint64_t amount = word >> 32;
+
+	/* Where a thread begins is where most races are decided. */
+	if ((word & 0xff) >= (event == RSHI_BEGINS ? 2 * CHANCE : chance))
+		return;
+	switch (word >> 8 & 15) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		give_way(1 + amount % 4);
+		return;
+	case 5:
+	case 6:
+	case 7:
+	case 8:
+	case 9:
+		nap(1 + amount % 100);
+		return;
+	case 10:
+	case 11:
+	case 12:
+		nap(100 + amount % 1000);
+		return;
+	case 13:
+		nap(1000 + amount % 4000);
+		return;
+	case 14:
+		if (processor_count > 1)
+			move_to(processor_at((uint32_t)amount % processor_count));
+		return;
+	default:
+		move_anywhere();
+	}
+}
+
+static void change_priority(void)
+{
+	for (unsigned i = 0; i < CHANGES; i++)
+		if (self.changes[i] == self.events) {
+			sink_to(19);
+			nap(200 + (draw() >> 32) % 2000);
+			return;
+		}
+}
+
+void rshi_perturb(enum rshi_event event)
+{
+	if (!policy)
+		return;
+	if (!self.place) /* a thread that was made past us: as the process has seen none before */
+		know_self(mix(seed ^ (uint64_t)(uintptr_t)&self));
+	self.events++;
+	if (policy == PCT)
+		change_priority();
+	else
+		make_noise(event);
+}
+
+/* What a thread was made for. */
+struct begun {
+	void *(*start)(void *);
+	void *arg;
+};
+
+/* A function of its own, so that nothing keeps its caller from going on by a jump. */
+__attribute__((noinline)) static struct begun arrive(void *child)
+{
+	/* [PE1] acquire, pairs with [PE2]: the slot is ours from the making of this thread on. */
+	struct slot *slot = child;
+	const struct slot mine = *slot;
+	static const signed char levels[] = {0, 1, 5, 19};
+	uint64_t word;
+
+	/* [PE3] release, pairs with [PE4]: the slot has been read. */
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
+	know_self(mine.place);
+	word = draw();
+	if (policy == PCT) {
+		sink_to(levels[word & 3]);
+	} else if ((word & 7) == 0) {
+		/*
+		 * A detector that is linked into the program lets a new thread and its maker wait
+		 * for each other behind us, so a delay here would hold up both. On the maker's
+		 * processor with less priority it comes last, and with more it comes first.
+		 */
+		sink_to(10);
+		move_to(mine.processor);
+	}
+	rshi_perturb(RSHI_BEGINS);
+	return (struct begun){mine.start, mine.arg};
+}
+
+void *rshi_perturb_begin(void *child)
+{
+	const struct begun begun = arrive(child);
+
+	return begun.start(begun.arg); /* no frame of ours is left */
+}
+
+void *rshi_perturb_child(void *(*start)(void *), void *arg)
+{
+	uint32_t first;
+
+	if (!policy || !self.place)
+		return NULL;
+	self.children++;
+	first = (uint32_t)mix(self.place + self.children);
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		struct slot *slot = &slots[(first + i) % SLOTS];
+		uint32_t no = 0;
+
+		/* [PE4] acquire, pairs with [PE3]: whoever had it before has read it. */
+		if (!__atomic_compare_exchange_n(&slot->taken, &no, 1, 0, __ATOMIC_ACQUIRE,
+		                                 __ATOMIC_RELAXED))
+			continue;
+		/* [PE2] released by the making of the thread, pairs with [PE1]. */
+		slot->start = start;
+		slot->arg = arg;
+		slot->place = mix(self.place ^ (uint64_t)self.children << 40);
+		slot->processor = processor_here();
+		return slot;
+	}
+	return NULL;
+}
