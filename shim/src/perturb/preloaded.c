@@ -50,6 +50,8 @@
 /* The detector, if there is one: nothing else is worth being held up. */
 extern void rshi_tsan_init(void) __asm__("__tsan_init") __attribute__((weak));
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the lists bring their own. */
+
 /* What the hooks go on to; atomic, and the same for whoever finds it. */
 #define RSHI_NEXT(name, event, parameters, arguments) static int(*next_##name) parameters;
 RSHI_EVENTS(RSHI_NEXT)
@@ -83,6 +85,8 @@ static void find_all(void)
 	*(void **)&found = find("pthread_create");
 	__atomic_store_n(&next_create, found, __ATOMIC_RELAXED); /* whoever, the same */
 }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 __attribute__((constructor(101))) static void begin(int argc, char **argv, char **environment)
 {
