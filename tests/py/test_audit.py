@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -358,6 +359,19 @@ def test_every_interceptor_of_the_runtimes_is_known() -> None:
     )
     assert len(found) > 500
     assert found - INTERCEPTED == set()
+
+
+@pytest.mark.parametrize("library", ["capstone", "elftools"])
+def test_without_its_libraries_the_audit_says_what_to_install(
+    build: Callable[..., Path], library: str
+) -> None:
+    hidden = f"import sys; sys.modules['{library}'] = None; from raceshim._cli import main; "
+    words = ["audit", str(build("gcc-12", "jumps.c"))]
+    command = [sys.executable, "-c", f"{hidden}sys.exit(main({words}))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr.endswith("pip install 'raceshim[audit]'\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_is_there(raceshim: Callable[..., Any], build: Callable[..., Path]) -> None:

@@ -189,6 +189,15 @@ def test_without_a_repository_the_commit_must_be_told(history: History) -> None:
         history.ask("show", fingerprint(2))
 
 
+def test_without_its_library_the_history_says_what_to_install() -> None:
+    hidden = "import sys; sys.modules['sqlalchemy'] = None; from raceshim._cli import main; "
+    command = [sys.executable, "-c", f"{hidden}sys.exit(main(['history', 'list']))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr.endswith("pip install 'raceshim[history]'\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_database_that_is_none_is_told(history: History) -> None:
     (history.folder / "history.db").write_text("not a database, but long enough to be read" * 40)
     with pytest.raises(RaceshimError, match="not a database") as error:

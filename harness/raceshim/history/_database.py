@@ -11,14 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from raceshim._errors import ToolError, UsageError
-
-try:
-    import sqlalchemy as sa
-    from sqlalchemy import exc
-except ImportError:
-    raise ToolError(
-        "the history is kept with SQLAlchemy: pip install 'raceshim[history]'"
-    ) from None
+from raceshim.history._sql import exc, sa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,10 +7,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from raceshim._errors import UsageError
 from raceshim.history._database import COMMITS, FINDINGS, RUNS, SIGHTINGS, in_parts
+from raceshim.history._sql import sa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from raceshim._errors import UsageError
 from raceshim.history._database import COMMITS, FINDINGS, RUNS, SIGHTINGS
+from raceshim.history._sql import sa
 from raceshim.runs._rates import wilson
 
 if TYPE_CHECKING:
