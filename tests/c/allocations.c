@@ -19,9 +19,16 @@ int counted_mmap_sig(size_t size, void **p);
 int counted_munmap_sig(void *p, size_t size);
 int counted_mremap_sig(void **p, size_t size, size_t new_size);
 
+static int is_refused(void)
+{
+	allocations.calls++;
+	return allocations.calls == allocations.fail_at ||
+	       (allocations.fail_from && allocations.calls >= allocations.fail_from);
+}
+
 int counted_mmap_sig(size_t size, void **p)
 {
-	int err = ++allocations.calls == allocations.fail_at ? ENOMEM : rshi_mmap_sig(size, p);
+	int err = is_refused() ? ENOMEM : rshi_mmap_sig(size, p);
 
 	if (!err)
 		allocations.live += size;
@@ -36,8 +43,7 @@ int counted_munmap_sig(void *p, size_t size)
 
 int counted_mremap_sig(void **p, size_t size, size_t new_size)
 {
-	int err = ++allocations.calls == allocations.fail_at ? ENOMEM
-	                                                     : rshi_mremap_sig(p, size, new_size);
+	int err = is_refused() ? ENOMEM : rshi_mremap_sig(p, size, new_size);
 
 	if (!err)
 		allocations.live += new_size - size;

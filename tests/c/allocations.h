@@ -7,9 +7,10 @@
 #include <stddef.h>
 
 struct allocations {
-	size_t calls;   /* for new or more memory */
-	size_t fail_at; /* refuse this call, if not 0 */
-	size_t live;    /* bytes that were not given back */
+	size_t calls;     /* for new or more memory */
+	size_t fail_at;   /* refuse this call, if not 0 */
+	size_t fail_from; /* refuse this one and all that follow, if not 0 */
+	size_t live;      /* bytes that were not given back */
 };
 
 extern struct allocations allocations;
