@@ -22,7 +22,8 @@
  * Seen are malloc, calloc, realloc, reallocarray, aligned_alloc, posix_memalign, memalign, valloc,
  * pvalloc, C++'s operators new and delete, and what libraries allocate by these, such as strdup; not
  * an allocator's functions of other names, and not mmap. An object that was there before the profile,
- * or that nobody has told of, is none of it when it is freed.
+ * or that nobody has told of, is none of it when it is freed. ThreadSanitizer tells nothing of aligned
+ * memory, and in the child of a process with threads nothing at all.
  *
  * The profile is one from its start to the process's end, and only grows: what happened between two
  * moments is the difference of two readings.
