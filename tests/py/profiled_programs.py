@@ -38,6 +38,7 @@ class Profiler:
     suffix: str  # of the files that it leaves
     options: str = ""  # behind the name of the file
     rivals: tuple[str, ...] = ()  # patterns of programs that want it, or its signal, for themselves
+    wrapped: str = ""  # the linker's options that lead the program's calls to it
 
     @property
     def wish(self) -> str:
@@ -52,6 +53,17 @@ CPU = Profiler(
     ":1000",
     # The first one counts each SIGPROF that comes: no other than its own may.
     ("norace_self_sent", "*_cpuprof_*"),
+)
+#: Every block of memory.
+HEAP = Profiler("rsh_heapprof_rate", "RACESHIM_HEAPPROFILE", "heap.pb", ":1", ("*heapprof_*",))
+#: Every wait.
+LOCKS = Profiler(
+    "rsh_lockprof_start",
+    "RACESHIM_LOCKPROFILE",
+    "locks.pb",
+    ":1:1",
+    ("*lockprof_*", "*blockprof_*", "*mutexprof_*"),
+    str(ROOT / "shim/share/lockprof.wrap"),
 )
 #: Also while they wait, which is most of what these programs do.
 WALL = replace(CPU, options=":1000:wall")
@@ -92,7 +104,10 @@ def _with_profilers(folder: Path, compiler: str, profilers: Sequence[Profiler]) 
     real = which(compiler)
     assert real is not None
     folder.mkdir()
-    flags = shlex.join(f"-Wl,-u,{profiler.entry}" for profiler in profilers)
+    flags = shlex.join(
+        [f"-Wl,-u,{profiler.entry}" for profiler in profilers]
+        + [f"-Wl,@{profiler.wrapped}" for profiler in profilers if profiler.wrapped]
+    )
     script = folder / compiler
     script.write_text(
         f'#!/bin/sh\ncase "$*" in *libraceshim.a*) set -- {flags} "$@" ;; esac\n'

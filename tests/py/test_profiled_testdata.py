@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from profiled_programs import CPU, TESTDATA, WALL, Judged, Profiler, judge, threaded
+from profiled_programs import CPU, HEAP, LOCKS, TESTDATA, WALL, Judged, Profiler, judge, threaded
 from raceshim.prof._read import read_file
 from shim_builds import COMPILERS
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from harness_programs import Raceshim
 
 #: What is on.
-MODES = {"cpu": (CPU,), "wall": (WALL,)}
+MODES = {"cpu": (CPU,), "wall": (WALL,), "heap and locks": (HEAP, LOCKS)}
 #: The folder that all compilers judge with it in every run of the tests.
-FOLDERS = {"wall": "issue56006"}
+FOLDERS = {"wall": "issue56006", "heap and locks": "issue56006"}
 ALL = pytest.mark.parametrize("compiler", COMPILERS)
 
 
