@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The lock profile from inside: who is listed as waiting, and what is sampled of long and short. */
 
+#include <errno.h>
 #include <sys/wait.h>
 
 #include "core/ticks.h"
@@ -211,6 +212,68 @@ static void test_locks_that_are_not_understood(void)
 	__atomic_store_n(&rshi_peek_blind, 0, __ATOMIC_RELAXED);
 }
 
+struct many {
+	uint64_t records, count, delay, overflow;
+};
+
+static int add_up(void *arg, const struct rsh_lock_record *record)
+{
+	struct many *many = arg;
+
+	many->records++;
+	many->count += record->count;
+	if (!record->n) {
+		CHECK_EQ(record->kind, RSH_LOCK_MANY);
+		CHECK(!record->pcs[0]);
+		many->overflow += record->count;
+		many->delay += record->delay;
+	}
+	return 0;
+}
+
+static void add_all_up(struct many *many)
+{
+	struct rshi_lock_extent extent;
+	size_t most = rshi_events_extent(RSHI_BLOCK_PROFILE, &extent);
+
+	memset(many, 0, sizeof(*many));
+	CHECK_EQ(rshi_events_each(&extent, add_up, many), 0);
+	CHECK(many->records <= most);
+}
+
+/* More stacks than there is room for, of calls from where there is no code. */
+static void test_stacks_that_there_is_no_room_for(void)
+{
+	struct rsh_lockprof_stats before, stats;
+	struct many old, many;
+	struct rsh_lock_record last;
+	size_t got;
+	uint64_t n = 0;
+
+	add_all_up(&old);
+	CHECK_EQ(old.overflow, 0);
+	CHECK_EQ(rsh_lockprof_stats(&before), 0);
+	start_profiles(1, 0);
+	do {
+		struct rshi_here here = {.pc = 4096 + n, .sp = (uintptr_t)&old, .fp = 0};
+
+		for (int i = 0; i < 1000; i++, here.pc++)
+			pretend(1000, &here);
+		n += 1000;
+		CHECK(n < 2000000);
+		CHECK_EQ(rsh_lockprof_stats(&stats), 0);
+	} while (!stats.overflow);
+	CHECK(n > 10000);
+	CHECK_EQ(stats.sampled - before.sampled, n);
+	add_all_up(&many);
+	CHECK_EQ(many.overflow, stats.overflow);
+	CHECK_EQ(many.count - old.count, n);
+	CHECK(many.delay >= many.overflow);
+	/* An array for those that there were is too small. */
+	CHECK_EQ(rsh_blockprof_read(&last, 1, &got), ERANGE);
+	CHECK(got >= many.records);
+}
+
 int main(void)
 {
 	test_each_tick_is_charged_once();
@@ -219,5 +282,6 @@ int main(void)
 	test_more_waiters_than_places();
 	test_nobody_waits_in_a_forked_child();
 	test_locks_that_are_not_understood();
+	test_stacks_that_there_is_no_room_for();
 	return 0;
 }

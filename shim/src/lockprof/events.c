@@ -12,7 +12,7 @@
 #include "events.h"
 #include "scale.h"
 
-#define STACKS_LIMIT ((size_t)32 << 20)
+#define STACKS_LIMIT ((size_t)16 << 20)
 
 /*
  * The values of a record. COUNT goes first and DONE last, and both are sums of the same numbers: who
