@@ -160,6 +160,16 @@ def test_a_call_through_a_pointer_is_listed(build: Callable[..., Path], tmp_path
     assert {one["function"] for one in found["roots"]} == {"on_user", "twice"}
 
 
+@pytest.mark.parametrize("flags", ["-O2", "-O2 -no-pie -fno-pie", "-O2 -c -fPIC"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_a_jump_through_a_table_of_functions_is_no_switch(
+    build: Callable[..., Path], tmp_path: Path, compiler: str, flags: str
+) -> None:
+    found = audit(tmp_path, build(compiler, "table.c", *flags.split()), status=1)
+    assert paths(found) == {("interceptable unsafe", "on_user keep malloc")}
+    assert [one["kind"] for one in found["indirect"]] == ["jump"]
+
+
 def for_aarch64(folder: Path, program: str, *flags: str) -> Path:
     """Compile for a processor for which there are no headers: this one's will do here."""
     text, made = folder / f"{program}.i", folder / f"{program}{len(flags)}.o"

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raceshim.audit._values import State, argument, frame
+from raceshim.audit._values import UNKNOWN, State, argument, frame
 
 if TYPE_CHECKING:
     from raceshim.audit._image import Function, Image
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: A block is executed so many times at most; loops that count end before.
 _ROUNDS = 40
+#: So much of a table is looked at.
+_ENTRIES = 64
 _COPIES = frozenset(("memcpy", "memmove", "__memcpy_chk", "__memmove_chk", "__tsan_memcpy"))
 
 
@@ -132,10 +134,28 @@ class Flow:
                 to, source = (state.get(name) for name in self._machine.arguments[:2])
                 state.store(to, state.load(source))
 
+    def _entries(self, step: Step) -> set[int]:
+        """Return the addresses of code that a table begins with, as far as it is constant."""
+        entries: set[int] = set()
+        for start in (atom.number for atom in step.table if atom.kind == "number"):
+            for place in range(start, start + 8 * _ENTRIES, 8):
+                word = self._image.word(place)
+                found = {atom.number for atom in word if atom.kind == "number"}
+                if word - UNKNOWN != word or not all(map(self._is_code, found)):
+                    break
+                entries |= found
+        return entries
+
+    def _is_code(self, address: int) -> bool:
+        function = self._image.function_at(address)
+        is_start = function is not None and function.address == address
+        return is_start or address in self._function or bool(self._image.imported(address))
+
     def _note(self, instruction: Instruction, step: Step, state: State) -> None:
         """Remember a call; a jump through a table stays in the function."""
         numbers = {atom.number for atom in step.targets if atom.kind == "number"}
-        if step.is_table:
+        numbers |= (entries := self._entries(step))
+        if step.is_table or (step.kind != "call" and entries & set(self._addresses)):
             if self._tables is None:
                 self._tables = state.copy()
             else:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raceshim._errors import ToolError
+from raceshim.audit._values import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raceshim.audit._values import State, Value
+    from raceshim.audit._values import State
 
 #: capstone's instructions; it has no types of its own.
 Instruction = Any
@@ -27,12 +28,14 @@ class Step:
     """Where an instruction leads: `targets` is what its address may be.
 
     `kind` is "call", "jump", "branch" (a jump that may not be taken), "return" or "trap" (which
-    nothing follows). `is_table`: it jumps through a table of places in the function itself.
+    nothing follows). `is_table`: it jumps as a switch does, to a place in the function itself.
+    `table` is where a table of addresses begins, one of which it takes.
     """
 
     kind: str
     targets: Value
     is_table: bool = False
+    table: Value = UNKNOWN
 
 
 class Machine(Protocol):

@@ -101,12 +101,11 @@ class X8664:
             return None
         operand = instruction.operands[0]
         targets = self._read(instruction, operand, state)
-        if name == "call":
-            return Step("call", targets)
-        is_table = operand.type != x86.X86_OP_IMM and (
-            targets == SUM or (operand.type == x86.X86_OP_MEM and bool(operand.mem.index))
-        )
-        return Step("jump" if name == "jmp" else "branch", targets, is_table)
+        kind = {"call": "call", "jmp": "jump"}.get(name, "branch")
+        if operand.type == x86.X86_OP_MEM and operand.mem.index:
+            table = self._address(instruction, operand.mem, state, any_index=True)
+            return Step(kind, targets, table=table)
+        return Step(kind, targets, kind == "jump" and targets == SUM)
 
     def _change(self, name: str, instruction: Instruction, state: State) -> None:
         operands = instruction.operands
@@ -194,10 +193,18 @@ class X8664:
             return UNKNOWN
         return state.load(self._address(instruction, operand.mem, state))
 
-    def _address(self, instruction: Instruction, memory: Instruction, state: State) -> Value:
+    def _address(
+        self,
+        instruction: Instruction,
+        memory: Instruction,
+        state: State,
+        *,
+        any_index: bool = False,
+    ) -> Value:
+        """Return an operand's address; with `any_index`, as if the index were 0."""
         if memory.segment in (x86.X86_REG_FS, x86.X86_REG_GS):
             return UNKNOWN
-        if memory.index:
+        if memory.index and not any_index:
             index = state.get(_register(instruction, memory.index))
             numbers = {atom.number for atom in index if atom.kind == "number"}
             if len(index) != 1 or not numbers:
