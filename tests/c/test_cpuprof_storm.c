@@ -5,7 +5,7 @@
  * is written and started anew: nothing hangs, and every signal that was taken is accounted for.
  *
  * test_cpuprof_storm [N [loading]]: N profiles of half a second each; with the second word libraries
- * only are loaded and unloaded, under the ticks of the ordinary clock, 250 a second.
+ * only are loaded and unloaded, under 250 ticks a second.
  */
 
 #include <dlfcn.h>
@@ -168,7 +168,7 @@ static void only_load(unsigned int profiles)
 	only_loads = 1;
 	CHECK_EQ(pthread_create(&thread, NULL, load, &loads), 0);
 	for (unsigned int i = 0; i < profiles; i++) {
-		s = profile_once(RSH_CPUPROF_AUTO, 500000);
+		s = profile_once(i % 2 ? RSH_CPUPROF_WALL : RSH_CPUPROF_TIMER, 500000);
 		accepted += s.accepted;
 	}
 	atomic_store(&is_over, 1);

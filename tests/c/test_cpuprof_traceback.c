@@ -210,6 +210,7 @@ static void test_a_forked_child_keeps_it(void)
 	int status;
 
 	CHECK_EQ(rsh_cpuprof_set_traceback(own_traceback_sig, &arg), 0);
+	CHECK_EQ(fflush(stdout), 0);
 	child = fork();
 	CHECK(child >= 0);
 	if (!child) {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TESTS = (
     *("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof", "test_cpuprof_storm"),
-    "test_cpuprof_traceback",
+    *("test_cpuprof_threads", "test_cpuprof_traceback"),
 )
 #: How often the profiler is started and stopped and another traceback function set, and how many
 #: half seconds its storms take: of everything, and of libraries alone.
