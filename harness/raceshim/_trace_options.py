@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from raceshim._option_values import count, pattern
+from raceshim._option_values import count, pattern, truth
 from raceshim._options import OPTIONS, Option
 
 #: The options of `raceshim trace`, which are of one call too.
@@ -25,13 +25,21 @@ TRACE_OPTIONS = {
             metavar="REGEX",
         ),
         Option("count", count, 20, "so many rows of each table (20)", metavar="N"),
-        Option("output", str, None, "where to write (stdout)", metavar="PLACE"),
+        Option(
+            "output",
+            str,
+            None,
+            "where to write (record: raceshim.pftrace; the others: stdout)",
+            metavar="PLACE",
+        ),
+        Option("raw", truth, False, "in the tracer's own format, which costs the program less"),
         Option("title", str, None, "heading of the page", metavar="TEXT"),
         OPTIONS["json"],
     )
 }
 #: The commands of `raceshim trace`: what they do, what they take, and which options.
 TRACE_COMMANDS = {
+    "record": ("run a command whose programs trace themselves", "", ("output", "raw")),
     "summary": ("print what is in a trace, and what is wrong with it", "FILE", ("count", "json")),
     "events": ("print the events, in the order of their times", "FILE", ("thread", "name", "json")),
     "check": ("see whether a trace is in order and whole", "FILE", ("json",)),

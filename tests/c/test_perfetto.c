@@ -140,7 +140,7 @@ static void generation(struct rshi_perfetto *p, uint64_t number, const struct rs
 	CHECK_EQ(rshi_perfetto_begin(p, number, &clocks, writer), 0);
 	put_all(p);
 	CHECK_EQ(rshi_perfetto_lost(p, START + SECOND, "buffers were full", 12), 0);
-	CHECK_EQ(rshi_perfetto_end(p, START + SECOND, 15, 12), 0);
+	CHECK_EQ(rshi_perfetto_end(p, START + SECOND, 15, 12, 1), 0);
 }
 
 static struct rshi_perfetto *created(void)
@@ -189,7 +189,7 @@ static void test_long_texts(void)
 		CHECK_EQ(rshi_perfetto_put(p, &e), 0);
 		n++;
 	}
-	CHECK_EQ(rshi_perfetto_end(p, START + n, n, 0), 0);
+	CHECK_EQ(rshi_perfetto_end(p, START + n, n, 0, 1), 0);
 	CHECK(sink.n > n * RSHI_PERFETTO_NAME_MAX);
 	CHECK(sink.n < n * 15000);
 	rshi_perfetto_destroy(p);
@@ -205,7 +205,7 @@ static void test_failing_writer(void)
 	size_t calls;
 
 	CHECK_EQ(rshi_perfetto_begin(p, 1, &clocks, NULL), RSH_ENOWRITER);
-	CHECK_EQ(rshi_perfetto_end(p, START, 0, 0), RSH_ENOWRITER);
+	CHECK_EQ(rshi_perfetto_end(p, START, 0, 0, 1), RSH_ENOWRITER);
 	CHECK_EQ(rshi_perfetto_begin(p, 1, &clocks, &none), RSH_ENOWRITER);
 	CHECK_EQ(rshi_perfetto_begin(p, 1, &clocks, &writer), 0);
 	thread(p, 1, "t", START);
@@ -213,7 +213,7 @@ static void test_failing_writer(void)
 		CHECK(sink.calls == 0);
 	CHECK_EQ(rshi_perfetto_put(p, &e), EDQUOT);
 	CHECK_EQ(rshi_perfetto_lost(p, START, "x", 1), EDQUOT);
-	CHECK_EQ(rshi_perfetto_end(p, START, 1, 1), EDQUOT);
+	CHECK_EQ(rshi_perfetto_end(p, START, 1, 1, 1), EDQUOT);
 	CHECK_EQ(sink.n, 0);
 	calls = sink.calls;
 	generation(p, 2, &writer); /* and is well again */
@@ -248,7 +248,7 @@ static void test_failing_memory(void)
 	CHECK_EQ(rshi_perfetto_put(p, &e), EINVAL);
 	e.kind = RSHI_PERFETTO_COUNTER + 1;
 	CHECK_EQ(rshi_perfetto_put(p, &e), EINVAL);
-	CHECK_EQ(rshi_perfetto_end(p, START, 2, 1), 0);
+	CHECK_EQ(rshi_perfetto_end(p, START, 2, 1, 1), 0);
 	before = sink.n;
 	CHECK(before > 0);
 	rshi_perfetto_destroy(p);
@@ -292,7 +292,7 @@ static void large(struct rshi_perfetto *p, const struct rsh_writer *writer, uint
 		                                 .time = START + i * 100 + 70};
 		CHECK_EQ(rshi_perfetto_put(p, &e), 0);
 	}
-	CHECK_EQ(rshi_perfetto_end(p, START + n * 100, n, 0), 0);
+	CHECK_EQ(rshi_perfetto_end(p, START + n * 100, n, 0, 1), 0);
 }
 
 static void convert(struct rshi_perfetto *p, const struct rsh_writer *writer, const char *path)

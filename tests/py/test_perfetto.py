@@ -164,7 +164,7 @@ def test_values_texts_and_losses(program: Path, tmp_path: Path) -> None:
         (4, "no memory for a thread"),
         (5, "other"),
     ]
-    assert [a.int_value for a in events[-1].debug_annotations] == [1, 20, 12]
+    assert [a.int_value for a in events[-1].debug_annotations] == [1, 20, 12, 0]
 
 
 def test_whole_generations_are_taken_and_the_rest_is_left(program: Path, tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def both() -> bytes:
     options = {"unit": TSC, "ticks": 10**15, "length": 2_900_000_001}
     two = usual(2, **{**options, "ticks": 2 * 10**15}, begin=START + SECOND)
     two.losses = {0: 3, 2: 4}
+    two.last = True
     return usual(1, **options).bytes() + two.bytes()
 
 
@@ -314,6 +315,7 @@ def test_disorder_is_found() -> None:
 def test_ends_that_began_before_the_trace_are_no_disorder() -> None:
     late = Generation(5)
     late.batch(1, "t").add(1, 5, late.name("a"))
+    late.last = True
     findings = check(parse(late.bytes(), "x"))
     assert findings.wrong == ()
     assert findings.notes == ("0.000000000 t 1: 'a' ends, but never began",)

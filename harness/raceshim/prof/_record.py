@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._errors import INCONCLUSIVE, ToolError, UsageError
+from raceshim._recording import run
 from raceshim.cc import _prefix
 from raceshim.prof import _read
 from raceshim.prof._names import amount
@@ -131,7 +130,7 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     plan = plan_for(parsed.output or _OUTPUT, asked, preload=parsed.preload != "no")
     plan.clear()
     with preloaded(plan) as libraries:
-        status = _run(command, plan.environment(os.environ, libraries))
+        status = run(command, plan.environment(os.environ, libraries))
     status = 128 - status if status < 0 else status
     missing = False
     for wish in plan.wishes:
@@ -167,38 +166,6 @@ def collect(plan: Plan, wish: Wish) -> tuple[list[Profile], list[str]]:
         except ToolError as error:
             damaged.append(str(error))
     return profiles, damaged
-
-
-def _run(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run to the end, whatever signals come: they are the command's, and the summary follows."""
-    forwarded = (signal.SIGTERM, signal.SIGHUP)
-    ours: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def forward(number: int, _frame: object) -> None:
-        if number == signal.SIGINT:  # the terminal has sent it to the command too
-            return
-        early.append(number)
-        for process in ours:
-            process.send_signal(number)
-
-    before = {number: signal.getsignal(number) for number in (*forwarded, signal.SIGINT)}
-    for number, old in before.items():
-        if old is not signal.SIG_IGN:  # what is ignored, the command inherits so
-            signal.signal(number, forward)
-    try:
-        process = subprocess.Popen(command, env=dict(environ), close_fds=False)
-        ours.append(process)
-        for missed in early:
-            process.send_signal(missed)
-        return process.wait()
-    except FileNotFoundError:
-        raise UsageError(f"no such command: {command[0]}") from None
-    except OSError as error:
-        raise ToolError(f"cannot run {command[0]}: {error.strerror}") from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ def check(trace: Trace) -> Findings:
     wrong = list(trace.wrong)
     notes = list(trace.notes)
     wrong += _generations(trace)
+    if trace.generations and not trace.generations[-1].last and not trace.cut:
+        notes.append("the trace was not ended: its process was killed, or still runs")
     nested = nest(trace)
     for slice_, event in nested.misnamed:
         wrong.append(f"{_at(trace, event)}: {event.name!r} ends where {slice_.name!r} began last")

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _SHORT = {"output": "-o", "count": "-n"}
 _EXAMPLES = {
-    "": "raceshim trace summary run.pftrace\nraceshim trace html -o run.html run.pftrace",
+    "": "raceshim trace record -o run.pftrace -- ./program\nraceshim trace summary run.pftrace\n"
+    "raceshim trace html -o run.html run.pftrace",
+    "record": "raceshim trace record -o run.pftrace -- ./program --its-option",
     "summary": "raceshim trace summary -n 5 run.pftrace",
     "events": "raceshim trace events --thread worker --name '^queue' run.pftrace\n"
     "raceshim trace events --json - run.pftrace | jq .name",
@@ -40,9 +42,19 @@ _CHECK_STATUS = (
     "exit status: 0 in order; 1 something is not; 2 usage; 4 the trace is damaged or cut off"
 )
 
+_RECORD_STATUS = (
+    "exit status: the command's; 128 and the signal if one ended it; 2 usage; 4 if a command\n"
+    "that succeeded has left no trace"
+)
+_STATUSES = {"check": _CHECK_STATUS, "record": _RECORD_STATUS}
+
 
 def main(words: Sequence[str]) -> int:
     """Run one of the commands; return the exit status."""
+    words, command = list(words), None
+    if words[:1] == ["record"] and "--" in words:
+        place = words.index("--")
+        words, command = words[:place], words[place + 1 :]
     parser = build_parser()
     parsed = parser.parse_args(words)
     if parsed.command is None:
@@ -50,7 +62,14 @@ def main(words: Sequence[str]) -> int:
         return UsageError.exit_code
     for name in TRACE_COMMANDS[parsed.command][2]:
         option, value = TRACE_OPTIONS[name], getattr(parsed, name)
-        setattr(parsed, name, option.default if value is None else option.parse(value, option.flag))
+        if isinstance(value, str):
+            setattr(parsed, name, option.parse(value, option.flag))
+        elif value is None:
+            setattr(parsed, name, option.default)
+    if parsed.command == "record":
+        from raceshim.trace._record import record  # noqa: PLC0415 - nothing else is like it
+
+        return record([*parsed.places, *(command or ())], parsed)
     try:
         trace = _read.read_file(parsed.file)
         status = _COMMANDS[parsed.command](parsed, trace)
@@ -82,20 +101,24 @@ def build_parser() -> argparse.ArgumentParser:
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            epilog=_epilog(name, _CHECK_STATUS if name == "check" else _STATUS),
+            epilog=_epilog(name, _STATUSES.get(name, _STATUS)),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.add_argument("file", metavar=place, help="a trace, with gzip or without")
+        if name == "record":
+            command.usage = "raceshim trace record [options] -- COMMAND [ARGUMENT ...]"
+            command.add_argument("places", nargs="*", metavar="COMMAND", help=argparse.SUPPRESS)
+        else:
+            command.add_argument("file", metavar=place, help="a trace, with gzip or without")
         for option_name in options:
             option = TRACE_OPTIONS[option_name]
-            command.add_argument(
-                *([_SHORT[option_name]] if option_name in _SHORT else []),
-                option.flag,
-                dest=option_name,
-                help=option.help,
-                metavar=option.metavar,
-            )
+            flags = [*([_SHORT[option_name]] if option_name in _SHORT else []), option.flag]
+            if option.is_switch:
+                command.add_argument(
+                    *flags, dest=option_name, help=option.help, action="store_true"
+                )
+                continue
+            command.add_argument(*flags, dest=option_name, help=option.help, metavar=option.metavar)
     return parser
 
 

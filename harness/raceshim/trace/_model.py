@@ -70,6 +70,7 @@ class Generation:
     found: int
     losses: tuple[tuple[str, int], ...] = ()
     pid: int = 0
+    last: bool = False  # of the trace: that was ended, and not by a signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,6 +326,7 @@ class _Reader:
                     len(self._pending),
                     tuple(self._losses),
                     self._pid(event.track),
+                    bool(values.get("last", 0)),
                 )
             )
             self._events += self._pending

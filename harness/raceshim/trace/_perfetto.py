@@ -158,7 +158,8 @@ class _Writer:
             yield self._message(number, _model.LOST, {"events": lost, "reason": reason})
         last = self._trace.generations[0].number
         told: dict[str, Value] = {"number": last, "events": len(self._trace.events)}
-        yield self._message(number, _model.GENERATION, {**told, "lost": self._trace.lost})
+        told |= {"lost": self._trace.lost, "last": int(self._trace.generations[-1].last)}
+        yield self._message(number, _model.GENERATION, told)
 
     def _message(self, track: int, name: str, args: dict[str, Value]) -> Any:  # noqa: ANN401
         packet = self._new()

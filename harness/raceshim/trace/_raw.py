@@ -30,7 +30,7 @@ _HEADER = struct.Struct("<8x8sIIQQ16sQQQ")
 _BATCH = struct.Struct("<8xQQII16s")
 _TAIL = struct.Struct("<8xQQQQQQII")
 _MARK = 0x21444E45
-_NESTED = 1
+_NESTED = _LAST = 1
 (
     _INSTANT, _INSTANT_1, _INSTANT_2, _REGION, _REGION_END, _COUNTER, _TASK, _TASK_END, _FLOW,
     _FLOW_END, _LOG, _THREAD, _THREAD_END, _WAIT, _WAIT_END,
@@ -146,7 +146,7 @@ class _Reader:
         while True:
             if at + _BLOCK.size > len(self._data):
                 raise _CutError
-            kind, _, _, length = _BLOCK.unpack_from(self._data, at)
+            kind, flags, _, length = _BLOCK.unpack_from(self._data, at)
             if length < _BLOCK.size:
                 raise _BrokenError
             if at + length > len(self._data):
@@ -170,7 +170,9 @@ class _Reader:
         losses = tuple(self._losses(found[ord("L")]))
         if self.realtime is None:
             self.realtime = head[8] - head[7]
-        done = Generation(number, tail[2], tail[4], tail[5], len(events), losses, pid)
+        done = Generation(
+            number, tail[2], tail[4], tail[5], len(events), losses, pid, bool(flags & _LAST)
+        )
         self.generations.append(done)
         self.events += events
         return int(at + length)

@@ -69,7 +69,7 @@ static void write_all(struct rshi_at_end *a)
 
 	if (a->end)
 		a->end();
-	err = rshi_whole_file(a->path, a->write);
+	err = a->write ? rshi_whole_file(a->path, a->write) : a->finish();
 	if (!err)
 		return;
 	rshi_text_begin(&t, what, sizeof(what));

@@ -40,7 +40,8 @@ struct rshi_at_end {
 	 */
 	const char *(*explain)(int err);
 	int is_optional;
-	int (*write)(const struct rsh_writer *writer); /* what was recorded */
+	int (*write)(const struct rsh_writer *writer); /* what was recorded; or NULL: */
+	int (*finish)(void); /* record no more; @path has been written all along. 0 or an error */
 
 	/* written before main or in a forked child, by its only thread; immutable then */
 	char pattern[RSHI_PATH_MAX];

@@ -31,6 +31,9 @@ int rshi_open_linked_sig(const char *path, int *fd);   /* for reading, through l
 /* A file that does not exist yet, for writing; EEXIST if it does, also as a link. */
 int rshi_create_sig(int dir, const char *name, int *fd);
 
+/* A file that exists, to write at its end; no link. */
+int rshi_append_sig(int dir, const char *name, int *fd);
+
 /* Read until @n bytes or the end of the file; how many it were goes to *@got. */
 int rshi_read_sig(int fd, void *buf, size_t n, size_t *got);
 /* The same from @at on, whatever the position of the descriptor, which stays. */

@@ -54,6 +54,11 @@ int rshi_create_sig(int dir, const char *name, int *fd)
 	return open_at(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fd);
 }
 
+int rshi_append_sig(int dir, const char *name, int *fd)
+{
+	return open_at(dir, name, O_WRONLY | O_APPEND | O_NOFOLLOW, fd);
+}
+
 /* By read, which takes no notice of @at, or by pread64. */
 static int read_by(long call, int fd, void *buf, size_t n, uint64_t at, size_t *got)
 {

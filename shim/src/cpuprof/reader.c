@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/files.h"
+#include "core/make_thread.h"
 #include "env.h"
 #include "output.h"
 #include "reader.h"

@@ -20,7 +20,4 @@ void rshi_reader_stop(void);
 /* In a forked child, which has no such thread. */
 void rshi_reader_forked(void);
 
-/* Make a thread that runs @run, past the detector or, in the visible build, not. */
-int rshi_thread_make(void *(*run)(void *));
-
 #endif /* RSH_CPUPROF_READER_H */

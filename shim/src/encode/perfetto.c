@@ -250,16 +250,18 @@ int rshi_perfetto_lost(struct rshi_perfetto *p, uint64_t time, const char *kind,
 	return put_message(p, time, &name, args, 2);
 }
 
-int rshi_perfetto_end(struct rshi_perfetto *p, uint64_t time, uint64_t events, uint64_t lost)
+int rshi_perfetto_end(struct rshi_perfetto *p, uint64_t time, uint64_t events, uint64_t lost,
+                      int is_last)
 {
 	const struct rshi_perfetto_name name = RSHI_PERFETTO_NAME("generation");
 	const struct rshi_perfetto_arg args[] = {
 	        {.name = RSHI_PERFETTO_NAME("number"), .number = (int64_t)p->number},
 	        {.name = RSHI_PERFETTO_NAME("events"), .number = (int64_t)events},
 	        {.name = RSHI_PERFETTO_NAME("lost"), .number = (int64_t)lost},
+	        {.name = RSHI_PERFETTO_NAME("last"), .number = is_last},
 	};
 
-	put_message(p, time, &name, args, 3);
+	put_message(p, time, &name, args, 4);
 	rshi_perfetto_send(p);
 	return p->err;
 }

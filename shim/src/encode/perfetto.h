@@ -121,8 +121,12 @@ int rshi_perfetto_put(struct rshi_perfetto *encoder, const struct rshi_perfetto_
 /* Say that @n events of this generation are missing, and of what kind these are. */
 int rshi_perfetto_lost(struct rshi_perfetto *encoder, uint64_t time, const char *kind, uint64_t n);
 
-/* Put the mark at the generation's end, with what it should hold and what it could not. */
-int rshi_perfetto_end(struct rshi_perfetto *encoder, uint64_t time, uint64_t events, uint64_t lost);
+/*
+ * Put the mark at the generation's end, with what it should hold and what it could not; @is_last: of
+ * the trace.
+ */
+int rshi_perfetto_end(struct rshi_perfetto *encoder, uint64_t time, uint64_t events, uint64_t lost,
+                      int is_last);
 
 /*
  * Write all generations that are whole at the beginning of @bytes, which is a trace in the format of

@@ -330,7 +330,8 @@ static int put_generation(struct raw *r, size_t at, size_t end, const struct rsh
 	if (!err)
 		err = each_block(r, at, end, RSHI_TRACE_LOSSES);
 	return err ? err
-	           : rshi_perfetto_end(r->out, r->tail.end.monotonic, r->tail.events, r->tail.lost);
+	           : rshi_perfetto_end(r->out, r->tail.end.monotonic, r->tail.events, r->tail.lost,
+	                               (r->tail.block.flags & RSHI_TRACE_LAST) != 0);
 }
 
 int rshi_perfetto_raw(struct rshi_perfetto *p, const unsigned char *bytes, size_t n,

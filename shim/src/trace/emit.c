@@ -4,6 +4,7 @@
 #include <raceshim/trace.h>
 
 #include "core/detector.h"
+#include "drain.h"
 #include "emit_engine.h"
 
 _Static_assert(RSH_TRACE_KIND_INSTANT == RSHI_TRACE_INSTANT &&
@@ -19,6 +20,12 @@ _Static_assert(RSH_TRACE_KIND_INSTANT == RSHI_TRACE_INSTANT &&
                "kinds are the format's");
 
 uint32_t rsh_trace_on;
+
+/*
+ * A program that only emits is traced because its environment says so: what reads that has to be
+ * taken out of the archive too.
+ */
+__attribute__((used)) static int (*const with_environment)(void) = rshi_trace_env_is_on;
 
 int rsh_trace_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t a, uint64_t b)
 {

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "core/sys.h"
-#include "reader.h"
+#include "make_thread.h"
+#include "sys.h"
 
 /* All signals but libc's own, which setuid() and others send to every thread and wait for. */
 #define NOT_OURS (~(UINT64_C(7) << 31))

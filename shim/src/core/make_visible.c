@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "core/sys.h"
-#include "reader.h"
+#include "make_thread.h"
+#include "sys.h"
 
 int rshi_thread_make(void *(*run)(void *))
 {
