@@ -135,7 +135,22 @@ static int count_bytes(void *arg, const void *buf, size_t n)
 	return 0;
 }
 
-static struct rsh_cpuprof_stats profile_once(uint32_t clock, useconds_t time)
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Ticks of the wall clock end each sleep. */
+static void sleep_long(uint64_t time)
+{
+	for (uint64_t until = now() + time; now() < until;)
+		usleep(10000);
+}
+
+static struct rsh_cpuprof_stats profile_once(uint32_t clock, uint64_t time)
 {
 	const struct rsh_cpuprof_options o = {
 	        .hz = clock == RSH_CPUPROF_TIMER || only_loads ? 250 : 5000,
@@ -147,7 +162,7 @@ static struct rsh_cpuprof_stats profile_once(uint32_t clock, useconds_t time)
 	const struct rsh_writer w = {count_bytes, &bytes};
 
 	CHECK_EQ(rsh_cpuprof_start(&o), 0);
-	usleep(time);
+	sleep_long(time);
 	CHECK_EQ(rsh_cpuprof_write(&w), 0);
 	CHECK_EQ(rsh_cpuprof_stop(), 0);
 	CHECK_EQ(rsh_cpuprof_write(&w), 0);
