@@ -368,7 +368,8 @@ PROF_OPTIONS = {
             "heap",
             size,
             None,
-            "record memory: one block of so many bytes that are allocated (512k); 1 = every block",
+            "record memory; --heap=BYTES: one block of so many bytes allocated (512k), 1 = "
+            "every block",
             metavar="BYTES",
             bare=512 << 10,
         ),
@@ -376,9 +377,9 @@ PROF_OPTIONS = {
             "locks",
             waits,
             None,
-            "record who waits for locks and other threads, all waits of NS nanoseconds (100000) "
-            "and a fair share of shorter ones; and who held them meanwhile, one of N (10) times; "
-            "1:1 = everything",
+            "record who waits for locks and other threads, and who held them meanwhile; "
+            "--locks=NS:N: all waits of NS nanoseconds (100000), a fair share of shorter ones, and "
+            "one of N (10) times that somebody was waited for; 1:1 = everything",
             metavar="NS[:N]",
             bare="100000:10",
         ),
