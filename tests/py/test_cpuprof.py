@@ -159,11 +159,42 @@ def test_a_program_that_only_sets_labels(compiler: str, sdk: Path, tmp_path: Pat
     archive = (f"-I{sdk / 'include'}", sdk / "lib/libraceshim.a")
     run(compiler, *FLAGS, source, *archive, "-o", executable)
     done = Program(executable, sdk / "lib/libc.so.none", tmp_path).run("cpu.pb:1000")
-    assert "raceshim" not in done.stderr
+    assert "raceshim: " not in done.stderr
     profile = read_file(tmp_path / "cpu.pb")
     assert numbers(profile)["delivered"] > 20
     labels = [{label.key: label.value for label in s.labels} for s, _ in profile.values(1)]
     assert sum(label.get("request") == "login" for label in labels) > len(labels) / 2
+
+
+NAMED = """
+#include <sys/prctl.h>
+#include <time.h>
+#include <raceshim/cpuprof.h>
+int main(void)
+{
+	volatile unsigned long turns = 0;
+	int err = rsh_label_set("bytes", "caf\\xe9") || prctl(PR_SET_NAME, "\\xff\\xc3\\xa9t\\xc3");
+
+	for (clock_t end = clock() + CLOCKS_PER_SEC / 10; clock() < end;)
+		for (int i = 0; i < 100000; i++)
+			turns++;
+	return err ? 1 : 5;
+}
+"""
+
+
+def test_names_that_are_no_text_and_a_program_without_any(sdk: Path, tmp_path: Path) -> None:
+    """Nothing is shared, so there is no table of symbols at all behind `-s`."""
+    source, executable = tmp_path / "named.c", tmp_path / "named"
+    source.write_text(NAMED)
+    archive = (f"-I{sdk / 'include'}", sdk / "lib/libraceshim.a")
+    run("gcc-12", *FLAGS, "-static", "-s", source, *archive, "-o", executable)
+    done = Program(executable, sdk / "lib/libc.so.none", tmp_path).run("cpu.pb:1000")
+    assert "raceshim: " not in done.stderr
+    profile = read_file(tmp_path / "cpu.pb")
+    assert f"no symbols of {executable}: the file has no symbols" in profile.comments
+    labels = {label.key: label.value for s, _ in profile.values(1) for label in s.labels}
+    assert (labels["bytes"], labels["thread"]) == ("caf?", "?\u00e9t?")
 
 
 @pytest.mark.parametrize("clock", ["perf", "timer", "wall", "auto"])
