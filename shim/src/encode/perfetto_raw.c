@@ -61,9 +61,9 @@ static uint64_t time_of(const struct raw *r, uint64_t ticks)
 
 static void set_rate(struct raw *r)
 {
-	const struct rshi_trace_clock *begin = &r->header.begin, *end = &r->tail.end;
-	double ticks = (double)(int64_t)(end->ticks - begin->ticks);
-	double time = (double)(int64_t)(end->monotonic - begin->monotonic);
+	const struct rshi_trace_clock begin = r->header.begin, end = r->tail.end;
+	double ticks = (double)(int64_t)(end.ticks - begin.ticks);
+	double time = (double)(int64_t)(end.monotonic - begin.monotonic);
 
 	r->rate = r->header.unit == RSHI_TRACE_NS || ticks <= 0 || time <= 0 ? 1 : time / ticks;
 }

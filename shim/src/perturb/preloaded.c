@@ -77,13 +77,18 @@ static void *find(const char *name)
 		__atomic_store_n(&next_##name, found, __ATOMIC_RELAXED); /* whoever, the same */   \
 	}
 
-static void find_all(void)
+static void find_create(void)
 {
 	int(*found) CREATE_PARAMETERS;
 
-	RSHI_EVENTS(RSHI_FIND)
 	*(void **)&found = find("pthread_create");
 	__atomic_store_n(&next_create, found, __ATOMIC_RELAXED); /* whoever, the same */
+}
+
+static void find_all(void)
+{
+	RSHI_EVENTS(RSHI_FIND)
+	find_create();
 }
 
 /* NOLINTEND(bugprone-macro-parentheses) */
