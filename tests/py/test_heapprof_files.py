@@ -211,6 +211,17 @@ def test_a_program_writes_its_profile_itself(compiler: str, sdk: Path, tmp_path:
     assert numbers(read_file(program.folder / "by-hand.pb")) == TRUTH
 
 
+def test_a_plain_program_that_is_linked_with_the_layer(sdk: Path, tmp_path: Path) -> None:
+    libraries = (f"-L{sdk / 'lib'}", f"-Wl,-rpath,{sdk / 'lib'}", "-Wl,--no-as-needed")
+    flags = ("-DLINKED", f"-I{sdk / 'include'}", *libraries, "-lraceshim", "-lraceshim-heap")
+    executable = compiled(tmp_path / "build", "clang-19", *flags)
+    (tmp_path / "work").mkdir()
+    program = Program(executable, (), tmp_path / "work")
+    # There is somebody who tells of allocations, but nothing is profiled before it is asked for.
+    program.run("", "write", "by-hand.pb")
+    assert numbers(read_file(program.folder / "by-hand.pb")) == TRUTH
+
+
 @GO
 def test_go_reads_it(program: Program) -> None:
     assert not program.run("heap.pb:1").stderr

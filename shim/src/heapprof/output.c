@@ -88,7 +88,7 @@ int rshi_heap_write(const struct rsh_writer *w)
 	int err;
 
 	rshi_heap_stats(&stats);
-	if (!stats.hooks && !stats.layer)
+	if (!stats.rate && !stats.sampled)
 		return ESRCH;
 	options.period = (int64_t)stats.rate;
 	err = rshi_pprof_create(&options, &profile);
