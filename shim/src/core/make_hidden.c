@@ -41,8 +41,8 @@ static create_function *of_libc(void)
 
 int rshi_thread_make(void *(*run)(void *))
 {
-	static create_function
-	        *create; /* with the session's lock; a forked child looks nothing up */
+	static create_function *found; /* atomic: whoever looks it up finds the same */
+	create_function *create = __atomic_load_n(&found, __ATOMIC_RELAXED);
 	pthread_attr_t attr;
 	pthread_t thread;
 	uint64_t mask = 0;
@@ -50,6 +50,7 @@ int rshi_thread_make(void *(*run)(void *))
 
 	if (!create)
 		create = of_libc();
+	__atomic_store_n(&found, create, __ATOMIC_RELAXED); /* a forked child looks nothing up */
 	if (!create || pthread_attr_init(&attr))
 		return EAGAIN;
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);

@@ -5,7 +5,7 @@
 /*
  * Make a thread of the library's own that runs @run, detached and with all signals blocked. It is
  * libc's, made past the detector, or in the visible build not; so it may allocate nothing and call
- * nothing that a detector intercepts. Returns 0 or EAGAIN. One call at a time.
+ * nothing that a detector intercepts. Returns 0 or EAGAIN.
  */
 int rshi_thread_make(void *(*run)(void *));
 
