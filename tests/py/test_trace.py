@@ -13,7 +13,7 @@ from shim_builds import ROOT, configure, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("test_trace", "test_trace_threads", "test_trace_stress")
+TESTS = ("test_trace", "test_trace_flight", "test_trace_threads", "test_trace_stress")
 WAYS = {
     "plain": (),
     "tsan": ("-DRSH_SANITIZE=thread",),

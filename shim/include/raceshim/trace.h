@@ -365,6 +365,73 @@ struct rsh_trace_stats {
  */
 RSH_API int rsh_trace_stats(struct rsh_trace_stats *stats);
 
+/**
+ * struct rsh_flight_options - what the flight recorder keeps; all zero is the default
+ *
+ * @min_age_ms: of what can be written: as much of the past, if there is room; 0: 10000
+ * @max_bytes:  of generations that are over, but for the last one, which is always kept; 0: 10 MiB
+ *
+ * Return: nothing to return.
+ * Threads: the caller's own memory.            Signals: a plain struct.
+ * Fork: copied.                                Blocks: no.
+ * Loss: none.
+ * Detectors: nothing is annotated by itself.
+ */
+struct rsh_flight_options {
+	uint32_t min_age_ms;
+	size_t max_bytes;
+};
+
+/**
+ * rsh_flight_start - keep the last events, until somebody wants to see them
+ *
+ * Runs beside a trace, which may begin and end meanwhile, or by itself; a trace that begins while it
+ * runs has its clock and buffers. A thread of the library's, which no detector sees, takes full
+ * buffers away and ends generations.
+ *
+ * @options: or NULL for the default
+ *
+ * Return: 0; EINVAL (no such number of bytes); EBUSY (it runs); ENOMEM; EAGAIN (no thread, or a trace
+ *	that has not been read for long). Nothing changes on failure.
+ * Threads: any; calls are serialised.          Signals: not async-signal-safe.
+ * Fork: the child starts stopped.              Blocks: for other threads in these functions.
+ * Loss: what is too old or too much is forgotten, by whole generations.
+ * Detectors: *@options is read, in rsh_flight_start called from the caller. No happens-before edge.
+ */
+RSH_API int rsh_flight_start(const struct rsh_flight_options *options);
+
+/**
+ * rsh_flight_write - write what is kept
+ *
+ * Ends the present generation, so that what was emitted before is in it; and writes a whole trace. It
+ * stays kept.
+ *
+ * @w:       receives the bytes; no lock is held meanwhile
+ * @written: how many bytes the writer has taken; or NULL
+ *
+ * Return: 0; RSH_ENOWRITER; ESRCH (it does not run); EINPROGRESS (somebody else writes); ENOMEM; or
+ *	what the writer returned if that is not 0.
+ * Threads: any.                                Signals: not async-signal-safe.
+ * Fork: the child has nothing to write.        Blocks: as rsh_trace_advance(), and the writer.
+ * Loss: losses are in the trace. While a trace beside is not read, and generations cannot end, the
+ *	last events may be missing.
+ * Detectors: @w is read and *@written is written, in rsh_flight_write called from the caller. No
+ *	happens-before edge.
+ */
+RSH_API int rsh_flight_write(const struct rsh_writer *w, size_t *written);
+
+/**
+ * rsh_flight_stop - forget what is kept, and keep nothing any more
+ *
+ * Return: 0; ESRCH (it does not run).
+ * Threads: any; calls are serialised.          Signals: not async-signal-safe.
+ * Fork: the child has nothing to stop.         Blocks: as rsh_trace_stop(), and until the thread is
+ *	gone.
+ * Loss: what is kept.
+ * Detectors: nothing is annotated, no happens-before edge.
+ */
+RSH_API int rsh_flight_stop(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,33 @@ _Static_assert(RSH_TRACE_LOST_BUFFER == RSHI_TRACE_LOST_BUFFER &&
 
 static char over; /* what the detector is told: happens before the end of the reading */
 
+/* With the control: the flight recorder may have begun generations already. */
+static int start(const struct rsh_trace_options *o)
+{
+	struct rshi_trace_session *session = &rshi_session_trace;
+	int err, is_busy;
+
+	rshi_lock(&session->lock);
+	is_busy = session->is_on || session->is_there;
+	if (!is_busy)
+		session->first = session->last + 1;
+	rshi_unlock(&session->lock);
+	if (is_busy)
+		return EBUSY;
+	session->is_on = 1;
+	err = session->is_kept ? rshi_generations_advance(0) : rshi_generations_begin(o);
+	if (err) {
+		session->is_on = 0;
+		return err;
+	}
+	rshi_lock(&session->lock);
+	session->is_there = 1;
+	session->is_traced = 1;
+	rshi_unlock(&session->lock);
+	__atomic_store_n(&rsh_trace_on, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 __attribute__((noinline)) int rsh_trace_start(const struct rsh_trace_options *options)
 {
 	const struct rshi_caller caller = RSHI_CALLER(rsh_trace_start);
@@ -34,9 +61,7 @@ __attribute__((noinline)) int rsh_trace_start(const struct rsh_trace_options *op
 	}
 	rshi_trace_fork_prepare();
 	rshi_lock(&rshi_trace_control);
-	err = rshi_session_trace.is_on ? EBUSY : rshi_generations_begin(&o);
-	if (!err)
-		__atomic_store_n(&rsh_trace_on, 1, __ATOMIC_RELAXED);
+	err = start(&o);
 	rshi_unlock(&rshi_trace_control);
 	return err;
 }
@@ -48,7 +73,7 @@ int rsh_trace_stop(void)
 	rshi_did_release(&over);
 	rshi_lock(&rshi_trace_control);
 	if (rshi_session_trace.is_on) {
-		__atomic_store_n(&rsh_trace_on, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&rsh_trace_on, rshi_session_trace.is_kept, __ATOMIC_RELAXED);
 		rshi_session_trace.is_on = 0;
 		err = rshi_generations_advance(1);
 	}

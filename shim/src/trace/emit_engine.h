@@ -94,6 +94,7 @@ static inline int rshi_lane_room(struct rshi_trace *s, struct rshi_trace_lane *l
 	if (lane->buffer) {
 		rshi_buffer_push(b, generation, lane->buffer);
 		rshi_parking_post(&s->reader);
+		rshi_parking_post(&s->recorder);
 	}
 	rshi_lane_empty(lane);
 	lane->buffer = rshi_buffer_take(b);

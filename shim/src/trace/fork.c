@@ -5,6 +5,7 @@
 
 #include <raceshim/trace.h>
 
+#include "flight.h"
 #include "generations.h"
 #include "read.h"
 
@@ -12,6 +13,7 @@ static uint32_t is_prepared; /* atomic */
 
 static void before(void)
 {
+	rshi_lock(&rshi_flight_switch);
 	rshi_lock(&rshi_trace_control);
 	rshi_lock(&rshi_session_trace.lock);
 }
@@ -20,12 +22,14 @@ static void after(void)
 {
 	rshi_unlock(&rshi_session_trace.lock);
 	rshi_unlock(&rshi_trace_control);
+	rshi_unlock(&rshi_flight_switch);
 }
 
 static void in_child(void)
 {
 	__atomic_store_n(&rsh_trace_on, 0, __ATOMIC_RELAXED);
 	rshi_generations_forked();
+	rshi_flight_forked();
 	rshi_trace_read_forked();
 	after();
 }

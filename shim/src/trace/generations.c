@@ -15,6 +15,7 @@
 #include "buffers_engine.h"
 #include "clock.h"
 #include "core/files.h"
+#include "flight.h"
 #include "generations.h"
 
 #define MONOTONIC   1
@@ -101,7 +102,20 @@ static void append(struct rshi_generation *g, uint32_t buffer)
 	else
 		g->head = buffer;
 	g->tail = buffer;
-	g->events += meta[buffer - 1].events;
+}
+
+/* With the trace lock: a buffer of the generation is complete. */
+static void add(struct rshi_generation *g, uint32_t buffer)
+{
+	struct rshi_trace_buffers *b = &rshi_trace_sig.buffers;
+	const struct rshi_trace_meta *meta = &b->meta[buffer - 1];
+
+	g->events += meta->events;
+	rshi_flight_add(g->number, rshi_buffer_memory(b, buffer), meta->used, meta->events);
+	if (g->is_read)
+		append(g, buffer);
+	else
+		rshi_buffer_give_back(b, buffer);
 }
 
 static void collect(struct rshi_generation *g)
@@ -122,7 +136,7 @@ static void collect(struct rshi_generation *g)
 	while (first) {
 		uint32_t next = __atomic_load_n(&b->meta[first - 1].next, __ATOMIC_RELAXED);
 
-		append(g, first);
+		add(g, first);
 		first = next;
 	}
 }
@@ -130,13 +144,12 @@ static void collect(struct rshi_generation *g)
 void rshi_generations_collect(void)
 {
 	struct rshi_trace_session *session = &rshi_session_trace;
-	uint64_t first = session->last > session->first ? session->last - 1 : session->first;
 
 	/* One that ends, and the present one. */
-	for (uint64_t n = first; n && n <= session->last; n++) {
+	for (uint64_t n = session->last ? session->last - 1 : 0; n <= session->last; n++) {
 		struct rshi_generation *g = rshi_generation_of(session, n);
 
-		if (!g->is_over)
+		if (n && g->number == n && !g->is_over)
 			collect(g);
 	}
 }
@@ -171,7 +184,7 @@ static void take_lanes(struct rshi_generation *g, struct rshi_trace_thread *t)
 		if (lane->batch)
 			rshi_lane_close(&rshi_trace_sig.buffers, lane);
 		if (lane->buffer)
-			append(g, lane->buffer);
+			add(g, lane->buffer);
 		rshi_lane_empty(lane);
 	}
 }
@@ -200,8 +213,10 @@ static void begin(uint64_t number, const struct rshi_trace_clock *now)
 	g->tail = 0;
 	g->is_over = 0;
 	g->is_last = 0;
+	g->is_read = session->is_on;
 	g->events = 0;
 	session->last = number;
+	rshi_flight_begin(g);
 }
 
 static void end(struct rshi_generation *g, const struct rshi_trace_clock *now)
@@ -218,24 +233,29 @@ static void end(struct rshi_generation *g, const struct rshi_trace_clock *now)
 	rshi_session_trace.events += g->events;
 	rshi_unlock(&rshi_session_trace.lock);
 	rshi_parking_post(&rshi_trace_sig.reader);
+	rshi_flight_end(g);
 }
 
 int rshi_generations_advance(int is_last)
 {
 	struct rshi_trace_session *session = &rshi_session_trace;
 	struct rshi_trace_clock now;
+	int goes_on = session->is_on || session->is_kept;
 	struct rshi_generation *g;
 	uint64_t next = 0;
 
+	if (goes_on)
+		rshi_flight_prepare(session->last + 1);
 	rshi_lock(&session->lock);
 	g = rshi_generation_of(session, session->last);
 	g->is_last = (uint32_t)is_last;
-	if (!is_last && session->last - session->first >= RSHI_TRACE_GENERATIONS - 2) {
+	if (session->is_there && session->last - session->first >= RSHI_TRACE_GENERATIONS - 2 &&
+	    !is_last) {
 		rshi_unlock(&session->lock);
 		return EAGAIN;
 	}
 	read_clocks(&now);
-	if (!is_last) {
+	if (goes_on) {
 		next = session->last + 1;
 		begin(next, &now);
 	}
@@ -262,17 +282,15 @@ static void put_process(char *name)
 		name[i] = (char)(text[i] == '\n' ? 0 : text[i]);
 }
 
-int rshi_generations_begin(const struct rsh_trace_options *options)
+/* Nobody writes, and nothing waits to be read: all may be as it is wanted now. */
+static int prepare(const struct rsh_trace_options *options)
 {
 	struct rshi_trace_session *session = &rshi_session_trace;
 	size_t bytes = options->buffer_bytes ? options->buffer_bytes : BYTES;
-	struct rshi_trace_clock now;
 	int err;
 
 	if (bytes < BYTES_LEAST || bytes > BYTES_MOST || options->clock > RSH_TRACE_CLOCK_MONOTONIC)
 		return EINVAL;
-	if (session->is_there)
-		return EBUSY;
 	err = make_buffers(&rshi_trace_sig.buffers, bytes);
 	if (err)
 		return err;
@@ -285,16 +303,32 @@ int rshi_generations_begin(const struct rsh_trace_options *options)
 		for (int i = 0; i < RSHI_TRACE_LANES; i++)
 			t->last[i] = 0;
 	put_process(session->process);
+	return 0;
+}
+
+int rshi_generations_begin(const struct rsh_trace_options *options)
+{
+	struct rshi_trace_session *session = &rshi_session_trace;
+	struct rshi_trace_clock now;
+	int err = 0, is_there;
+
+	/* A trace that has not been read keeps its buffers and its clock. */
+	rshi_lock(&session->lock);
+	is_there = (int)session->is_there;
+	if (is_there && session->last - session->first >= RSHI_TRACE_GENERATIONS - 2)
+		err = EAGAIN;
+	rshi_unlock(&session->lock);
+	if (!is_there)
+		err = prepare(options);
+	if (err)
+		return err;
+	rshi_flight_prepare(session->last + 1);
 	read_clocks(&now);
 	rshi_lock(&session->lock);
-	session->first = session->last + 1;
-	begin(session->first, &now);
-	session->is_there = 1;
-	session->is_traced = 1;
+	begin(session->last + 1, &now);
 	rshi_unlock(&session->lock);
-	session->is_on = 1;
 	/* [TG1] release, pairs with [TG3]: all that a trace needs. */
-	__atomic_store_n(&rshi_trace_sig.generation, session->first, __ATOMIC_RELEASE);
+	__atomic_store_n(&rshi_trace_sig.generation, session->last, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -337,7 +371,10 @@ void rshi_generations_forked(void)
 	}
 	__atomic_store_n(&s->reader.reader, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->reader.work, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->recorder.reader, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->recorder.work, 0, __ATOMIC_RELAXED);
 	session->is_on = 0;
+	session->is_kept = 0;
 	session->is_there = 0;
 	session->is_traced = 0;
 	session->events = 0;

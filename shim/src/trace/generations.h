@@ -11,6 +11,8 @@
  * neither.
  */
 
+#include <raceshim/trace.h>
+
 #include "state.h"
 
 /* Generations that have not been read: with so many the last one goes on. */
@@ -22,6 +24,7 @@ struct rshi_generation {
 	uint32_t head, tail; /* buffers, plus 1, in the order of their becoming full */
 	uint32_t is_over;    /* there will be no more of them */
 	uint32_t is_last;    /* of the trace */
+	uint32_t is_read;    /* it is of the trace, and waits for its reader */
 	uint64_t events;     /* in the buffers that were put there */
 	uint64_t lost[RSHI_TRACE_LOST_CLASSES];
 };
@@ -37,7 +40,8 @@ enum rshi_trace_part {
 
 struct rshi_trace_session {
 	/* the control's */
-	uint32_t is_on;
+	uint32_t is_on;   /* between start and stop */
+	uint32_t is_kept; /* the flight recorder is on */
 	uint64_t period;  /* nanoseconds */
 	char process[16]; /* its name, with zeros behind */
 
@@ -60,7 +64,11 @@ static inline struct rshi_generation *rshi_generation_of(struct rshi_trace_sessi
 	return &session->generations[number % RSHI_TRACE_GENERATIONS];
 }
 
-/* With the control: begin, go on to the next generation, or end. */
+/*
+ * With the control. Begin the first generation, after session->is_on and is_kept have been set to
+ * what is wanted; go on to the next one; or, if @is_last, end the last one of a trace: then there is
+ * a next one if the flight recorder is on.
+ */
 int rshi_generations_begin(const struct rsh_trace_options *options);
 int rshi_generations_advance(int is_last);
 

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include <raceshim/sigsafe.h>
 #include <raceshim/trace.h>
 
+#include "blocks.h"
 #include "buffers_engine.h"
 #include "generations.h"
 #include "read.h"
@@ -18,91 +18,9 @@ static struct {
 	int busy; /* atomic: thread id of who reads, 0 if nobody does */
 	enum rshi_trace_part part;
 	uint32_t buffer; /* that was given out, plus 1 */
-	uint32_t head;   /* names up to here are written */
-	const struct rshi_trace_entry *name;
+	struct rshi_names_cursor names;
 	unsigned char scratch[SCRATCH] __attribute__((aligned(16)));
 } reader;
-
-static void put_block(void *at, enum rshi_trace_block_type type, uint8_t flags, size_t length)
-{
-	struct rshi_trace_block *block = at;
-
-	block->type = (uint8_t)type;
-	block->flags = flags;
-	block->reserved = 0;
-	block->length = (uint32_t)length;
-}
-
-static size_t put_var(size_t at, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		reader.scratch[at++] = (unsigned char)(v | 0x80);
-	reader.scratch[at++] = (unsigned char)v;
-	return at;
-}
-
-static size_t put_header(const struct rshi_generation *g)
-{
-	struct rshi_trace_header *header = (struct rshi_trace_header *)reader.scratch;
-
-	put_block(header, RSHI_TRACE_HEADER, 0, sizeof(*header));
-	rsh_memcpy_sig(header->magic, RSHI_TRACE_MAGIC, sizeof(header->magic));
-	header->version = RSHI_TRACE_VERSION;
-	header->unit = rshi_trace_sig.unit;
-	header->generation = g->number;
-	header->pid = (uint64_t)rshi_getpid_sig();
-	rsh_memcpy_sig(header->process, rshi_session_trace.process, sizeof(header->process));
-	header->begin = g->begin;
-	return sizeof(*header);
-}
-
-/* As many names as fit; 0 if there are no more. */
-static size_t put_names(void)
-{
-	size_t used = sizeof(struct rshi_trace_block);
-
-	while (reader.name || reader.head < RSHI_TRACE_HEADS) {
-		const struct rshi_trace_entry *name = reader.name;
-
-		if (!name) {
-			reader.name = rshi_names_first(&rshi_trace_sig.names, reader.head++);
-			continue;
-		}
-		if (SCRATCH - used < name->length + 20)
-			break;
-		used = put_var(used, name->number);
-		used = put_var(used, name->length);
-		rsh_memcpy_sig(reader.scratch + used, name->text, name->length);
-		used += name->length;
-		reader.name = name->next;
-	}
-	if (used == sizeof(struct rshi_trace_block))
-		return 0;
-	put_block(reader.scratch, RSHI_TRACE_NAMES, 0, used);
-	return used;
-}
-
-static size_t put_tail(const struct rshi_generation *g)
-{
-	size_t used = sizeof(struct rshi_trace_block);
-	struct rshi_trace_tail tail;
-
-	tail.lost = 0;
-	for (uint32_t i = 0; i < RSHI_TRACE_LOST_CLASSES; i++) {
-		used = put_var(used, i);
-		used = put_var(used, g->lost[i]);
-		tail.lost += g->lost[i];
-	}
-	put_block(reader.scratch, RSHI_TRACE_LOSSES, 0, used);
-	put_block(&tail, RSHI_TRACE_TAIL, g->is_last ? RSHI_TRACE_LAST : 0, sizeof(tail));
-	tail.generation = g->number;
-	tail.end = g->end;
-	tail.events = g->events;
-	tail.reserved = 0;
-	tail.mark = RSHI_TRACE_END;
-	rsh_memcpy_sig(reader.scratch + used, &tail, sizeof(tail));
-	return used + sizeof(tail);
-}
 
 static size_t give_scratch(const void **data, size_t n)
 {
@@ -120,7 +38,7 @@ static size_t next_part(struct rshi_trace_session *session, const void **data)
 	switch (reader.part) {
 	case RSHI_PART_HEADER:
 		reader.part = RSHI_PART_BATCHES;
-		return give_scratch(data, put_header(g));
+		return give_scratch(data, rshi_put_header(reader.scratch, g));
 	case RSHI_PART_BATCHES:
 		reader.buffer = g->head;
 		if (reader.buffer) {
@@ -133,16 +51,15 @@ static size_t next_part(struct rshi_trace_session *session, const void **data)
 		if (!g->is_over)
 			return 0;
 		reader.part = RSHI_PART_NAMES;
-		reader.head = 0;
-		reader.name = NULL;
+		reader.names = (struct rshi_names_cursor){0, NULL};
 		/* fall through */
 	case RSHI_PART_NAMES:
-		n = put_names();
+		n = rshi_put_names(reader.scratch, SCRATCH, &reader.names);
 		if (n)
 			return give_scratch(data, n);
 		/* fall through */
 	case RSHI_PART_TAIL:
-		n = put_tail(g);
+		n = rshi_put_tail(reader.scratch, g, g->is_last ? RSHI_TRACE_LAST : 0, 0);
 		reader.part = RSHI_PART_HEADER;
 		if (g->is_last)
 			reader.part = RSHI_PART_OVER;

@@ -107,7 +107,7 @@ struct rshi_trace {
 	uint64_t lost[RSHI_TRACE_LOST_CLASSES]; /* since the process began */
 	uint64_t id;                            /* the last number of a task or flow */
 
-	struct rshi_parking reader;
+	struct rshi_parking reader, recorder;
 };
 
 extern struct rshi_trace rshi_trace_sig;

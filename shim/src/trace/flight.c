@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The flight recorder. */
+
+#include <errno.h>
+
+#include <raceshim/sigsafe.h>
+#include <raceshim/trace.h>
+
+#include "blocks.h"
+#include "core/detector.h"
+#include "core/make_thread.h"
+#include "flight.h"
+
+#define MONOTONIC  1
+#define NS_PER_MS  1000000u
+#define AGE_MS     10000u
+#define MIB        ((size_t)1 << 20)
+#define BYTES      (10 * MIB)
+#define NAMES_ROOM (2 * MIB) /* more than all names take */
+#define PAGE       65536u    /* or less */
+#define GOING      100000u   /* nanoseconds between two looks whether the thread is gone */
+
+/* One generation, at the start of a mapping of its own. */
+struct kept {
+	struct kept *next; /* guarded by the trace lock, as is all that is not of a complete one */
+	uint64_t number, begin; /* nanoseconds of CLOCK_MONOTONIC */
+	size_t mapped, used;    /* bytes, these included */
+	uint64_t dropped;       /* events for which there was no room */
+	uint32_t pins;          /* who writes it */
+	uint32_t is_forgotten;  /* nobody but those who write it knows it */
+};
+
+static struct {
+	/* the control's */
+	uint64_t min_age; /* nanoseconds */
+	size_t max_bytes;
+
+	/* guarded by the trace lock */
+	struct kept *open[2];      /* by generation: those that are not over */
+	struct kept *first, *last; /* those that are */
+	size_t bytes;              /* in these */
+
+	uint32_t writing;       /* atomic: somebody writes */
+	uint32_t is_over, quit; /* atomic: of the thread */
+	int tid;                /* of the thread; before is_over */
+} flight;
+
+struct rshi_lock rshi_flight_switch;
+
+static unsigned char *bytes_of(struct kept *k)
+{
+	return (unsigned char *)(k + 1);
+}
+
+static size_t count_of(const struct kept *k)
+{
+	return k->used - sizeof(*k);
+}
+
+static void unmap(struct kept *k)
+{
+	if (k)
+		rshi_munmap_sig(k, k->mapped);
+}
+
+void rshi_flight_prepare(uint64_t number)
+{
+	size_t size =
+	        sizeof(struct kept) + flight.max_bytes + rshi_trace_sig.buffers.bytes + NAMES_ROOM;
+	struct kept *k, *before;
+	void *p = NULL;
+
+	/* Pages that nothing is written to take no memory. */
+	if (!rshi_session_trace.is_kept || rshi_mmap_sig(size, &p))
+		p = NULL;
+	k = p;
+	if (k) {
+		k->mapped = size;
+		k->used = sizeof(*k);
+	}
+	rshi_lock(&rshi_session_trace.lock);
+	before = flight.open[number & 1];
+	flight.open[number & 1] = k;
+	rshi_unlock(&rshi_session_trace.lock);
+	unmap(before);
+}
+
+void rshi_flight_begin(const struct rshi_generation *g)
+{
+	struct kept *k = flight.open[g->number & 1];
+
+	if (!k)
+		return;
+	k->number = g->number;
+	k->begin = g->begin.monotonic;
+	k->used += rshi_put_header(bytes_of(k), g);
+}
+
+void rshi_flight_add(uint64_t number, const unsigned char *bytes, size_t n, uint64_t events)
+{
+	struct kept *k = flight.open[number & 1];
+
+	if (!k || k->number != number)
+		return;
+	if (n > k->mapped - NAMES_ROOM - k->used) {
+		k->dropped += events;
+		return;
+	}
+	rsh_memcpy_sig((unsigned char *)k + k->used, bytes, n);
+	k->used += n;
+}
+
+/* With the trace lock: those that are too old or too much leave the list; returned as one. */
+static struct kept *forget(uint64_t now)
+{
+	struct kept *gone = NULL;
+
+	while (flight.first && flight.first != flight.last &&
+	       (flight.bytes > flight.max_bytes ||
+	        now - flight.first->next->begin >= flight.min_age)) {
+		struct kept *k = flight.first;
+
+		flight.first = k->next;
+		flight.bytes -= count_of(k);
+		k->is_forgotten = 1;
+		if (k->pins)
+			continue;
+		k->next = gone;
+		gone = k;
+	}
+	return gone;
+}
+
+static void unmap_all(struct kept *k)
+{
+	while (k) {
+		struct kept *next = k->next;
+
+		unmap(k);
+		k = next;
+	}
+}
+
+/* What was room for more is given back. */
+static void shrink(struct kept *k)
+{
+	size_t size = (k->used + PAGE - 1) / PAGE * PAGE;
+
+	if (size < k->mapped && !rshi_munmap_sig((unsigned char *)k + size, k->mapped - size))
+		k->mapped = size;
+}
+
+void rshi_flight_end(const struct rshi_generation *g)
+{
+	struct rshi_trace_session *session = &rshi_session_trace;
+	struct rshi_names_cursor names = {0, NULL};
+	struct kept *k, *gone;
+	size_t n;
+
+	rshi_lock(&session->lock);
+	k = flight.open[g->number & 1];
+	if (k && k->number == g->number)
+		flight.open[g->number & 1] = NULL;
+	else
+		k = NULL;
+	rshi_unlock(&session->lock);
+	if (!k)
+		return;
+	do {
+		unsigned char *to = (unsigned char *)k + k->used;
+
+		n = rshi_put_names(to, k->mapped - RSHI_TAIL_ROOM - k->used, &names);
+		k->used += n;
+	} while (n);
+	k->used += rshi_put_tail((unsigned char *)k + k->used, g, 0, k->dropped);
+	shrink(k);
+	rshi_lock(&session->lock);
+	if (flight.last)
+		flight.last->next = k;
+	else
+		flight.first = k;
+	flight.last = k;
+	flight.bytes += count_of(k);
+	gone = forget(g->end.monotonic);
+	rshi_unlock(&session->lock);
+	unmap_all(gone);
+}
+
+static void advance_if(int is_asked)
+{
+	rshi_lock(&rshi_trace_control);
+	if (rshi_session_trace.is_kept &&
+	    (is_asked || rshi_trace_clock_sig(MONOTONIC) >= rshi_generations_due()))
+		(void)rshi_generations_advance(0);
+	rshi_unlock(&rshi_trace_control);
+}
+
+/* The thread that takes full buffers away and ends generations, whoever else does. */
+static void *run(void *unused)
+{
+	struct rshi_trace_session *session = &rshi_session_trace;
+
+	flight.tid = rshi_gettid_sig();
+	/* [TF2] acquire, pairs with [TF1]. */
+	while (!__atomic_load_n(&flight.quit, __ATOMIC_ACQUIRE)) {
+		const struct kept *k;
+		uint64_t due, now;
+		int is_large;
+
+		rshi_parking_look(&rshi_trace_sig.recorder);
+		rshi_lock(&session->lock);
+		rshi_generations_collect();
+		k = flight.open[session->last & 1];
+		is_large = k && count_of(k) > flight.max_bytes / 2;
+		due = rshi_generations_due();
+		rshi_unlock(&session->lock);
+		rshi_parking_post(&rshi_trace_sig.reader);
+		now = rshi_trace_clock_sig(MONOTONIC);
+		if (is_large || now >= due)
+			advance_if(is_large);
+		else
+			rshi_parking_wait(&rshi_trace_sig.recorder, due - now);
+	}
+	/* [TF3] release, pairs with [TF4]: the thread is done with everything. */
+	__atomic_store_n(&flight.is_over, 1, __ATOMIC_RELEASE);
+	rshi_futex_wake_sig(&flight.is_over, 1, NULL);
+	return unused;
+}
+
+/* With the control. */
+static int start(const struct rsh_flight_options *o)
+{
+	static const struct rsh_trace_options ordinary;
+	struct rshi_trace_session *session = &rshi_session_trace;
+	int err;
+
+	if (session->is_kept)
+		return EBUSY;
+	flight.min_age = (uint64_t)(o->min_age_ms ? o->min_age_ms : AGE_MS) * NS_PER_MS;
+	flight.max_bytes = o->max_bytes ? o->max_bytes : BYTES;
+	session->is_kept = 1;
+	err = session->is_on ? rshi_generations_advance(0) : rshi_generations_begin(&ordinary);
+	if (err) {
+		session->is_kept = 0;
+		return err;
+	}
+	__atomic_store_n(&rsh_trace_on, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* With the control: nothing is kept any more. */
+static void stop(void)
+{
+	struct rshi_trace_session *session = &rshi_session_trace;
+	struct kept *kept, *open[2];
+
+	__atomic_store_n(&rsh_trace_on, session->is_on, __ATOMIC_RELAXED);
+	session->is_kept = 0;
+	if (!session->is_on)
+		(void)rshi_generations_advance(1);
+	rshi_lock(&session->lock);
+	kept = flight.first;
+	flight.first = NULL;
+	flight.last = NULL;
+	flight.bytes = 0;
+	/* Those that somebody writes, which are the first ones, keep their links, and are unmapped there. */
+	while (kept && kept->pins) {
+		kept->is_forgotten = 1;
+		kept = kept->next;
+	}
+	for (int i = 0; i < 2; i++) {
+		open[i] = flight.open[i];
+		flight.open[i] = NULL;
+	}
+	rshi_unlock(&session->lock);
+	unmap_all(kept);
+	unmap(open[0]);
+	unmap(open[1]);
+}
+
+__attribute__((noinline)) int rsh_flight_start(const struct rsh_flight_options *options)
+{
+	const struct rshi_caller caller = RSHI_CALLER(rsh_flight_start);
+	struct rsh_flight_options o = {0};
+	int err;
+
+	if (options) {
+		rshi_frame_push(&caller);
+		rshi_will_read(&caller, options, sizeof(*options));
+		rshi_frame_pop();
+		o.min_age_ms = options->min_age_ms;
+		o.max_bytes = options->max_bytes;
+	}
+	if (o.max_bytes > (size_t)1 << 40)
+		return EINVAL;
+	rshi_trace_fork_prepare();
+	rshi_lock(&rshi_flight_switch);
+	rshi_lock(&rshi_trace_control);
+	err = start(&o);
+	if (!err) {
+		__atomic_store_n(&flight.quit, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&flight.is_over, 0, __ATOMIC_RELAXED);
+		err = rshi_thread_make(run);
+		if (err)
+			stop();
+	}
+	rshi_unlock(&rshi_trace_control);
+	rshi_unlock(&rshi_flight_switch);
+	return err;
+}
+
+/* Not only done, but gone: nobody may take the library out of memory in which it returns. */
+static void wait_for_the_thread(void)
+{
+	int pid = rshi_getpid_sig();
+
+	/* [TF4] acquire, pairs with [TF3]. */
+	while (!__atomic_load_n(&flight.is_over, __ATOMIC_ACQUIRE))
+		rshi_futex_wait_sig(&flight.is_over, 0, 0);
+	while (!rshi_tgkill_sig(pid, flight.tid, 0))
+		rshi_futex_wait_sig(&flight.is_over, 1, GOING);
+}
+
+int rsh_flight_stop(void)
+{
+	int err = ESRCH;
+
+	rshi_lock(&rshi_flight_switch);
+	rshi_lock(&rshi_trace_control);
+	if (rshi_session_trace.is_kept) {
+		stop();
+		err = 0;
+	}
+	rshi_unlock(&rshi_trace_control);
+	if (!err) {
+		/* [TF1] release, pairs with [TF2]. */
+		__atomic_store_n(&flight.quit, 1, __ATOMIC_RELEASE);
+		rshi_parking_post(&rshi_trace_sig.recorder);
+		wait_for_the_thread();
+	}
+	rshi_unlock(&rshi_flight_switch);
+	return err;
+}
+
+/* All that is complete now, kept until unpin(); NULL if there is nothing. */
+static struct kept *pin(struct kept **last)
+{
+	struct kept *first;
+
+	rshi_lock(&rshi_session_trace.lock);
+	first = flight.first;
+	*last = flight.last;
+	for (struct kept *k = first; k; k = k->next)
+		k->pins++;
+	rshi_unlock(&rshi_session_trace.lock);
+	return first;
+}
+
+static void unpin(struct kept *k, const struct kept *last)
+{
+	struct kept *gone = NULL;
+
+	rshi_lock(&rshi_session_trace.lock);
+	while (k) {
+		struct kept *next = k == last ? NULL : k->next;
+
+		if (!--k->pins && k->is_forgotten) {
+			k->next = gone;
+			gone = k;
+		}
+		k = next;
+	}
+	rshi_unlock(&rshi_session_trace.lock);
+	unmap_all(gone);
+}
+
+static int put(const struct rsh_writer *w, const void *bytes, size_t n, size_t *written)
+{
+	int err = w->write(w->arg, bytes, n);
+
+	if (!err)
+		*written += n;
+	return err;
+}
+
+/* The last one says so. */
+static int write_kept(const struct rsh_writer *w, struct kept *k, int is_last, size_t *written)
+{
+	size_t n = count_of(k) - sizeof(struct rshi_trace_tail);
+	struct rshi_trace_tail tail;
+	int err = put(w, bytes_of(k), n, written);
+
+	if (err)
+		return err;
+	rsh_memcpy_sig(&tail, bytes_of(k) + n, sizeof(tail));
+	if (is_last)
+		tail.block.flags |= RSHI_TRACE_LAST;
+	return put(w, &tail, sizeof(tail), written);
+}
+
+static int write_all(const struct rsh_writer *w, size_t *written)
+{
+	struct kept *first, *last;
+	int err = ESRCH;
+
+	rshi_lock(&rshi_trace_control);
+	if (rshi_session_trace.is_kept) {
+		/* If it goes on, since a trace has not been read, there are those before. */
+		(void)rshi_generations_advance(0);
+		err = 0;
+	}
+	rshi_unlock(&rshi_trace_control);
+	if (err)
+		return err;
+	first = pin(&last);
+	for (struct kept *k = first; k && !err; k = k == last ? NULL : k->next)
+		err = write_kept(w, k, k == last, written);
+	unpin(first, last);
+	return first ? err : ENOMEM;
+}
+
+__attribute__((noinline)) int rsh_flight_write(const struct rsh_writer *w, size_t *written)
+{
+	const struct rshi_caller caller = RSHI_CALLER(rsh_flight_write);
+	uint32_t nobody = 0;
+	struct rsh_writer writer;
+	size_t n = 0;
+	int err;
+
+	if (!w)
+		return RSH_ENOWRITER;
+	rshi_frame_push(&caller);
+	rshi_will_read(&caller, w, sizeof(*w));
+	writer.write = w->write;
+	writer.arg = w->arg;
+	if (!writer.write) {
+		err = RSH_ENOWRITER;
+	} else if (!__atomic_compare_exchange_n(&flight.writing, &nobody, 1, 0, __ATOMIC_RELAXED,
+	                                        __ATOMIC_RELAXED)) {
+		err = EINPROGRESS;
+	} else {
+		err = write_all(&writer, &n);
+		__atomic_store_n(&flight.writing, 0, __ATOMIC_RELAXED);
+	}
+	if (written) {
+		rshi_will_write(&caller, written, sizeof(*written));
+		*written = n;
+	}
+	rshi_frame_pop();
+	return err;
+}
+
+void rshi_flight_forked(void)
+{
+	for (int i = 0; i < 2; i++)
+		flight.open[i] = NULL;
+	flight.first = NULL;
+	flight.last = NULL;
+	flight.bytes = 0;
+	__atomic_store_n(&flight.writing, 0, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The flight recorder: the last events are there when somebody wants to see them. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <raceshim/trace.h>
+
+#include "check.h"
+#include "trace_reading.h"
+
+#define KIB ((size_t)1 << 10)
+
+static const struct rsh_flight_options small = {.min_age_ms = 1000000, .max_bytes = 512 * KIB};
+
+static int emit(uint64_t value)
+{
+	return rsh_trace_emit(RSH_TRACE_NAME("value"), RSH_TRACE_KIND_INSTANT_1, value, 0);
+}
+
+/* Takes bytes as they come, and gives whole traces to a reading. */
+struct snapshot {
+	struct trace_reading r;
+	size_t n;
+	uint64_t last_value;
+	int fail; /* at this call, if not 0 */
+	int calls;
+	int (*amid)(void); /* is called in the writer, once */
+};
+
+static void see(void *arg, const struct trace_event *e)
+{
+	((struct snapshot *)arg)->last_value = e->a;
+}
+
+static int take(void *arg, const void *bytes, size_t n)
+{
+	struct snapshot *s = arg;
+
+	if (++s->calls == s->fail)
+		return EIO;
+	if (s->amid) {
+		CHECK_EQ(s->amid(), 0);
+		s->amid = NULL;
+	}
+	s->r.see = see;
+	s->r.arg = s;
+	trace_feed(&s->r, bytes, n);
+	s->n += n;
+	return 0;
+}
+
+static void write_into(struct snapshot *s)
+{
+	struct rsh_writer w = {take, s};
+	size_t n = 0;
+
+	CHECK_EQ(rsh_flight_write(&w, &n), 0);
+	CHECK_EQ(n, s->n);
+	CHECK(s->r.is_over);
+}
+
+static void test_arguments(void)
+{
+	struct rsh_flight_options o = {.max_bytes = SIZE_MAX};
+	struct snapshot s = {0};
+	struct rsh_writer w = {take, &s}, none = {NULL, NULL};
+	size_t n = 1;
+
+	CHECK_EQ(rsh_flight_start(&o), EINVAL);
+	CHECK_EQ(rsh_flight_stop(), ESRCH);
+	CHECK_EQ(rsh_flight_write(&w, &n), ESRCH);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(rsh_flight_write(NULL, &n), RSH_ENOWRITER);
+	CHECK_EQ(rsh_flight_write(&none, &n), RSH_ENOWRITER);
+	CHECK_EQ(s.calls, 0);
+}
+
+static void test_what_was_emitted_just_before_is_written(void)
+{
+	CHECK_EQ(rsh_flight_start(NULL), 0);
+	CHECK(rsh_trace_is_on());
+	CHECK_EQ(rsh_flight_start(NULL), EBUSY);
+	for (uint64_t i = 1; i <= 3; i++) {
+		struct snapshot s = {0};
+
+		CHECK_EQ(emit(i), 0);
+		write_into(&s);
+		CHECK_EQ(s.last_value, i);
+		CHECK_EQ(s.r.events, i);
+		trace_forget(&s.r);
+	}
+	CHECK_EQ(rsh_flight_stop(), 0);
+	CHECK(!rsh_trace_is_on());
+	CHECK_EQ(emit(4), ESRCH);
+}
+
+/* Memory is bounded; the newest is there, and what is there has no holes. */
+static void test_old_generations_are_forgotten(void)
+{
+	struct snapshot s = {0};
+	struct rsh_trace_stats stats;
+	uint64_t n = 0, taken = 0;
+
+	CHECK_EQ(rsh_flight_start(&small), 0);
+	for (n = 0; n < 1000000; n++) {
+		taken += !emit(n);
+		if (n % 1000 == 0)
+			sched_yield();
+	}
+	while (emit(n))
+		sched_yield();
+	taken++;
+	write_into(&s);
+	CHECK_EQ(s.last_value, n);
+	CHECK(s.r.events < taken);
+	CHECK(s.r.generations > 1);
+	CHECK_EQ(rsh_flight_stop(), 0);
+	CHECK_EQ(rsh_trace_stats(&stats), 0);
+	CHECK_EQ(stats.buffers, 0);
+	CHECK_EQ(stats.events, taken + 3); /* those of the test before */
+	trace_forget(&s.r);
+}
+
+static int write_another(void)
+{
+	struct snapshot s = {0};
+	struct rsh_writer w = {take, &s};
+	size_t n = 1;
+
+	CHECK_EQ(rsh_flight_write(&w, &n), EINPROGRESS);
+	CHECK_EQ(n | (size_t)s.calls, 0);
+	return 0;
+}
+
+static int stop_and_start(void)
+{
+	CHECK_EQ(rsh_flight_stop(), 0);
+	CHECK_EQ(rsh_flight_start(&small), 0);
+	return 0;
+}
+
+static void test_one_writes_at_a_time(void)
+{
+	struct snapshot s = {.amid = write_another}, t = {.amid = stop_and_start};
+
+	CHECK_EQ(rsh_flight_start(&small), 0);
+	CHECK_EQ(emit(1), 0);
+	write_into(&s);
+	CHECK_EQ(s.r.events, 1);
+	/* What is being written stays until it is. */
+	write_into(&t);
+	CHECK_EQ(t.r.events, 1);
+	CHECK_EQ(rsh_flight_stop(), 0);
+	trace_forget(&s.r);
+	trace_forget(&t.r);
+}
+
+static void test_errors_of_the_writer_are_returned(void)
+{
+	CHECK_EQ(rsh_flight_start(&small), 0);
+	CHECK_EQ(emit(1), 0);
+	/* There is one more generation each time. */
+	for (int fail = 2; fail >= 0; fail--) {
+		struct snapshot s = {.fail = fail};
+		struct rsh_writer w = {take, &s};
+		size_t n = 0;
+
+		CHECK_EQ(rsh_flight_write(&w, &n), fail ? EIO : 0);
+		CHECK_EQ(n, s.n);
+		CHECK_EQ(s.calls == fail, fail != 0);
+		trace_forget(&s.r);
+	}
+	CHECK_EQ(rsh_flight_stop(), 0);
+}
+
+static void *read_to_the_end(void *arg)
+{
+	trace_read_all(arg);
+	return NULL;
+}
+
+/* Both begin and end in any order; the trace has its own events only. */
+static void test_beside_a_trace(void)
+{
+	for (int order = 0; order < 4; order++) {
+		struct trace_reading r = {0};
+		struct snapshot s = {0};
+		pthread_t reader;
+
+		if (order & 1) {
+			CHECK_EQ(rsh_flight_start(&small), 0);
+			CHECK_EQ(emit(1), 0);
+			CHECK_EQ(rsh_trace_start(NULL), 0);
+		} else {
+			CHECK_EQ(rsh_trace_start(NULL), 0);
+			CHECK_EQ(rsh_flight_start(&small), 0);
+		}
+		CHECK_EQ(pthread_create(&reader, NULL, read_to_the_end, &r), 0);
+		CHECK_EQ(emit(2), 0);
+		if (order & 2) {
+			CHECK_EQ(rsh_trace_stop(), 0);
+			CHECK(rsh_trace_is_on());
+			CHECK_EQ(pthread_join(reader, NULL), 0);
+			CHECK_EQ(emit(3), 0);
+			write_into(&s);
+			CHECK_EQ(s.last_value, 3);
+			CHECK_EQ(rsh_flight_stop(), 0);
+		} else {
+			CHECK_EQ(emit(3), 0);
+			write_into(&s);
+			CHECK_EQ(s.last_value, 3);
+			CHECK_EQ(rsh_flight_stop(), 0);
+			CHECK(rsh_trace_is_on());
+			CHECK_EQ(emit(4), 0);
+			CHECK_EQ(rsh_trace_stop(), 0);
+			CHECK_EQ(pthread_join(reader, NULL), 0);
+		}
+		CHECK_EQ(r.events, order & 2 ? 1 : 3);
+		CHECK_EQ(s.r.events, order & 1 ? 3 : 2);
+		CHECK_EQ(r.lost + s.r.lost, 0);
+		CHECK(!rsh_trace_is_on());
+		trace_forget(&r);
+		trace_forget(&s.r);
+	}
+}
+
+static void test_a_child_begins_without(void)
+{
+	struct snapshot s = {0};
+	int status;
+	pid_t pid;
+
+	CHECK_EQ(rsh_flight_start(&small), 0);
+	CHECK_EQ(emit(1), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		struct snapshot of_child = {0};
+
+		CHECK(!rsh_trace_is_on());
+		CHECK_EQ(rsh_flight_stop(), ESRCH);
+#ifndef RSH_VISIBLE /* TSan makes no threads in children of programs with threads */
+		CHECK_EQ(rsh_flight_start(&small), 0);
+		CHECK_EQ(emit(5), 0);
+		write_into(&of_child);
+		CHECK_EQ(of_child.r.events, 1);
+		CHECK_EQ(rsh_flight_stop(), 0);
+#endif
+		trace_forget(&of_child.r);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	write_into(&s);
+	CHECK_EQ(s.r.events, 1);
+	CHECK_EQ(rsh_flight_stop(), 0);
+	trace_forget(&s.r);
+}
+
+int main(void)
+{
+	test_arguments();
+	test_what_was_emitted_just_before_is_written();
+	test_old_generations_are_forgotten();
+	test_one_writes_at_a_time();
+	test_errors_of_the_writer_are_returned();
+	test_beside_a_trace();
+	test_a_child_begins_without();
+	return 0;
+}
