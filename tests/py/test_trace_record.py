@@ -15,7 +15,7 @@ import pytest
 from perfetto_official import decode
 from raceshim.trace._check import check
 from raceshim.trace._read import read_file
-from shim_builds import ROOT, run
+from shim_builds import ROOT, configure, run
 
 if TYPE_CHECKING:
     from harness_programs import Raceshim
@@ -307,6 +307,25 @@ def test_tracing_changes_no_verdict(lab: Lab, tmp_path: Path) -> None:
         assert done.returncode == 66, done.stderr
         assert "data race" in done.stderr
         assert len(whole(tmp_path / "x").events) == 4
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
+def test_what_writes_the_file_is_looked_at_too(lab: Lab, compiler: str, tmp_path: Path) -> None:
+    """In a build whose own code the detector sees there is nothing to report either."""
+    options = ("-DRSH_SANITIZE=thread", "-DRSH_VISIBLE=ON", "-DRSH_INSTALL=OFF")
+    folder = configure(tmp_path / "build", compiler, "", *options)
+    run("cmake", "--build", folder, "-j", "2", "--target", "rsh_shim")
+    lab.program()  # writes the source
+    program = tmp_path / "visible"
+    run(
+        compiler, "-fsanitize=thread", "-g", "-O1", "-w", f"-I{lab.sdk}/include",
+        lab.folder / "traced.c", folder / "shim/libraceshim.a", "-pthread", "-o", program,
+    )  # fmt: skip
+    for more in ("", ":raw"):
+        done = traced(program, tmp_path / "x", more=more)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(whole(tmp_path / "x").events) == EVENTS
 
 
 def test_the_variable_is_documented() -> None:
