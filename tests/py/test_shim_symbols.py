@@ -53,6 +53,7 @@ DETECTORS_LOCKS = {
 LOCKS = re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text())
 WRAPPED = {f"__real_{name}" for name in LOCKS}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
+WEAK = HOOKS | LIBC_IF_THERE | DETECTORS_OWN | DETECTORS_LOCKS | {"rshi_hooks_wrapped"}
 
 # Flags of projects that instrument everything they compile, several kinds at once.
 HOSTILE = {
@@ -96,11 +97,10 @@ def instrumentation(found: list[Symbol]) -> set[str]:
     """Return what objects need beyond the listed hooks, weakly, and the listed libc functions."""
     own = {s.name for s in found if s.kind in "TDBR" and s.name.startswith(("rsh_", "rshi_"))}
     allowed = own | LIBC | INTERPOSED | WRAPPED | {"_GLOBAL_OFFSET_TABLE_"}
-    weak = HOOKS | LIBC_IF_THERE | DETECTORS_OWN | DETECTORS_LOCKS | {"rshi_hooks_wrapped"}
     return {
         s.name
         for s in found
-        if (s.kind == "U" and s.name not in allowed) or (s.kind in "wWvV" and s.name not in weak)
+        if (s.kind == "U" and s.name not in allowed) or (s.kind in "wWvV" and s.name not in WEAK)
     }
 
 
@@ -294,4 +294,4 @@ def test_only_the_public_functions_are_exported(compiler: str, plain: dict[str, 
 
 def test_every_hook_in_the_archive_is_listed_and_weak(sdk: Path) -> None:
     weak = {s.name for s in symbols(sdk / "lib/libraceshim.a") if s.kind == "w"}
-    assert weak == HOOKS | LIBC_IF_THERE | DETECTORS_OWN
+    assert weak == WEAK
