@@ -7,6 +7,8 @@
 #include "perfetto_packet.h"
 #include "raw_bytes.h"
 
+#define NAMES_MAX (1u << 24) /* there is memory for each number up to the largest */
+
 struct raw {
 	struct rshi_perfetto *out;
 	struct rshi_raw_bytes b;
@@ -79,7 +81,7 @@ static int note_names(struct raw *r, size_t end)
 		struct rshi_raw_place place = rshi_raw_text(&r->b);
 		size_t need = ((size_t)number + 1) * sizeof(place);
 
-		if (number > UINT32_MAX || r->b.at > end)
+		if (number > NAMES_MAX || r->b.at > end)
 			return EBADMSG;
 		if (need > places->used) {
 			err = rshi_grow_reserve(places, need - places->used);
