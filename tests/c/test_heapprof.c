@@ -385,9 +385,10 @@ static void test_threads(void)
 			if (!child) {
 				uint64_t state = 1;
 
-				by_thread(&state);
+				/* An older TSan forks with the locks of its allocator. */
+				if (!RSH_HAS_TSAN)
+					by_thread(&state);
 				sum = heap_under((void *)by_thread);
-				/* TSan looks away in the child of a process with threads. */
 				_exit(sum.alloc_objects < last + (RSH_HAS_TSAN ? 0 : 200));
 			}
 			CHECK_EQ(waitpid(child, &status, 0), child);
