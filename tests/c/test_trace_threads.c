@@ -18,7 +18,7 @@
 #define MIB     ((size_t)1 << 20)
 #define LONG_MS 1000000u
 #define THREADS 300
-#define SIGNALS  1000
+#define SIGNALS 1000
 #define PER_ONE 20
 
 static const struct rsh_trace_options slow = {.buffer_bytes = MIB, .period_ms = LONG_MS};
