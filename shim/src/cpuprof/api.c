@@ -7,7 +7,7 @@
 #include <raceshim/sigsafe.h>
 
 #include "core/detector.h"
-#include "core/whole_file.h"
+#include "core/handed.h"
 #include "output.h"
 #include "session_control.h"
 
@@ -35,35 +35,15 @@ int rsh_cpuprof_stop(void)
 __attribute__((noinline)) int rsh_cpuprof_write(const struct rsh_writer *w)
 {
 	const struct rshi_caller caller = RSHI_CALLER(rsh_cpuprof_write);
-	struct rsh_writer writer;
-	int err;
 
-	if (!w)
-		return RSH_ENOWRITER;
-	rshi_frame_push(&caller);
-	rshi_will_read(&caller, w, sizeof(*w));
-	writer.write = w->write;
-	writer.arg = w->arg;
-	err = writer.write ? rshi_output_write(&writer) : RSH_ENOWRITER;
-	rshi_frame_pop();
-	return err;
+	return rshi_write_handed(&caller, w, rshi_output_write);
 }
 
 __attribute__((noinline)) int rsh_cpuprof_write_file(const char *path)
 {
 	const struct rshi_caller caller = RSHI_CALLER(rsh_cpuprof_write_file);
-	size_t n = 0;
 
-	if (!path)
-		return EINVAL;
-	while (path[n]) {
-		n++;
-		__asm__ volatile("" : "+r"(n));
-	}
-	rshi_frame_push(&caller);
-	rshi_will_read(&caller, path, n + 1);
-	rshi_frame_pop();
-	return rshi_whole_file(path, rshi_output_write);
+	return rshi_write_file_handed(&caller, path, rshi_output_write);
 }
 
 __attribute__((noinline)) int rsh_cpuprof_stats(struct rsh_cpuprof_stats *stats)
