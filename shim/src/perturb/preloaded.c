@@ -48,7 +48,7 @@
 #define CREATE_PARAMETERS (void *thread, const void *attr, void *(*start)(void *), void *arg)
 
 /* The detector, if there is one: nothing else is worth being held up. */
-extern void rshi_tsan_init(void) __asm__("__tsan_init") __attribute__((weak));
+extern void rshi_tsan_func_entry(void) __asm__("__tsan_func_entry") __attribute__((weak));
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): the lists bring their own. */
 
@@ -98,7 +98,7 @@ __attribute__((constructor(101))) static void begin(int argc, char **argv, char 
 	(void)argc;
 	(void)argv;
 	find_all();
-	if (rshi_tsan_init)
+	if (rshi_tsan_func_entry)
 		rshi_perturb_init(environment);
 }
 
