@@ -86,9 +86,10 @@ def test_lines_of_a_test_that_is_left_out_go_uncovered(cover: Cover) -> None:
     assert "shim/src/core/copy_out.c: 0.0%, without " in said
     assert executed(one[rows]) == executed(both[rows])
     # All of the shim is in the report, also what no test is linked with.
-    sources = {str(p.relative_to(ROOT)) for p in ROOT.glob("shim/src/*/*.c")}
+    sources = {str(p.relative_to(ROOT)) for p in ROOT.glob("shim/src/**/*.c")}
     left_out = set(re.findall(r"^not counted: (\S+), which ", said, re.MULTILINE))
-    assert len(left_out) < 5
+    preloaded = ("shim/src/canary/", "shim/src/perturb/", "shim/src/heapprof/layer/")
+    assert len([path for path in left_out if not path.startswith(preloaded)]) < 3
     assert sources - one.keys() == left_out
 
 
