@@ -94,6 +94,8 @@ def told(text: str) -> str:
     )
     text = text.replace(" in __interceptor_", " in ")  # clang 14, in a summary
     text = re.sub(r"<\|>0x[0-9a-f]{9,}<", "<|>PC<", text)
+    # Whether a thread has ended yet is a matter of the run.
+    text = re.sub(r"(?<=, )(running|finished)(?=\))", "STATE", text)
     return re.sub(r"\b[pt]id=\d+|0x[0-9a-f]{9,}", "N", text)
 
 

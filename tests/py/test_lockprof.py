@@ -65,6 +65,7 @@ def reports(program: Path, misuse: str, preload: str = "") -> tuple[str, list[in
     assert done.returncode == 66, done.stderr
     text = re.sub(r"0x[0-9a-f]+", "PTR", done.stderr)
     text = re.sub(r"\b(pid|tid)=\d+", r"\1", text)
+    text = re.sub(r"(?<=tid, )(running|finished)(?=\))", "state", text)
     text = re.sub(r" \([^()]*\+PTR\)(?: \(BuildId: \w+\))?", "", text)
     return text, [int(word) for word in done.stdout.split()]
 
