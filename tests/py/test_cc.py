@@ -143,7 +143,7 @@ def test_wrapper_imports_nothing_heavy() -> None:
     )
     own = {
         "raceshim",
-        *(f"raceshim.{m}" for m in ["_errors", "_options", "cc"]),
+        *(f"raceshim.{m}" for m in ["_errors", "_option_values", "_options", "cc"]),
         *(f"raceshim.cc.{m}" for m in ["_command", "_compilers", "_prefix"]),
     }
     assert set(done.stdout.split()) - {"__future__"} == own
