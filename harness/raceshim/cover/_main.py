@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raceshim._cover_options import COVER_COMMANDS, COVER_OPTIONS
 from raceshim._errors import UsageError
-from raceshim._options import COVER_COMMANDS, COVER_OPTIONS, OPTIONS, resolve
+from raceshim._options import OPTIONS, resolve
 from raceshim.cover import _inputs, _merge
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError, UsageError
 from raceshim._files import write_text
-from raceshim._options import PROF_COMMANDS, PROF_OPTIONS
+from raceshim._prof_options import PROF_COMMANDS, PROF_OPTIONS
 from raceshim.prof import _json, _raw, _read, _top
 from raceshim.prof._demangle import demangled
 from raceshim.prof._names import Namer
