@@ -5,7 +5,7 @@
  * control: data race in rsh_trace_log<record, writer
  * uninstrumented: ../races/step.c
  */
-#include "user_turns.h"
+#include "user_trace.h"
 
 char request[] = "login";
 
@@ -22,5 +22,5 @@ static NOINLINE int writer(void)
 
 int main(void)
 {
-	return user_take_turns((struct user_turns){record, writer});
+	return user_trace_turns((struct user_turns){record, writer});
 }

@@ -5,7 +5,7 @@
  * control: data race in rsh_trace_read<fill, reader
  * uninstrumented: ../races/step.c
  */
-#include "user_turns.h"
+#include "user_trace.h"
 
 const void *data;
 size_t n;
@@ -22,5 +22,5 @@ static NOINLINE int reader(void)
 
 int main(void)
 {
-	return user_take_turns((struct user_turns){fill, reader});
+	return user_trace_turns((struct user_turns){fill, reader});
 }

@@ -5,7 +5,7 @@
  * control: data race in rsh_trace_stats<fill, reader
  * uninstrumented: ../races/step.c
  */
-#include "user_turns.h"
+#include "user_trace.h"
 
 struct rsh_trace_stats stats;
 
@@ -21,5 +21,5 @@ static NOINLINE int reader(void)
 
 int main(void)
 {
-	return user_take_turns((struct user_turns){fill, reader});
+	return user_trace_turns((struct user_turns){fill, reader});
 }

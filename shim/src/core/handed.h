@@ -16,6 +16,18 @@
 #include "whole_file.h"
 #include "wish.h"
 
+/* Under the public function's frame: copy the caller's writer @w; 0 or RSH_ENOWRITER. */
+static inline int rshi_take_handed(const struct rshi_caller *caller, const struct rsh_writer *w,
+                                   struct rsh_writer *writer)
+{
+	if (!w)
+		return RSH_ENOWRITER;
+	rshi_will_read(caller, w, sizeof(*w));
+	writer->write = w->write;
+	writer->arg = w->arg;
+	return writer->write ? 0 : RSH_ENOWRITER;
+}
+
 /* Let @write write to the caller's writer @w, under the public function's frame. */
 static inline int rshi_write_handed(const struct rshi_caller *caller, const struct rsh_writer *w,
                                     int (*write)(const struct rsh_writer *w))
@@ -23,13 +35,10 @@ static inline int rshi_write_handed(const struct rshi_caller *caller, const stru
 	struct rsh_writer writer;
 	int err;
 
-	if (!w)
-		return RSH_ENOWRITER;
 	rshi_frame_push(caller);
-	rshi_will_read(caller, w, sizeof(*w));
-	writer.write = w->write;
-	writer.arg = w->arg;
-	err = writer.write ? write(&writer) : RSH_ENOWRITER;
+	err = rshi_take_handed(caller, w, &writer);
+	if (!err)
+		err = write(&writer);
 	rshi_frame_pop();
 	return err;
 }

@@ -7,7 +7,7 @@
 #include <raceshim/trace.h>
 
 #include "blocks.h"
-#include "core/detector.h"
+#include "core/handed.h"
 #include "core/make_thread.h"
 #include "flight.h"
 
@@ -419,29 +419,31 @@ static int write_all(const struct rsh_writer *w, size_t *written)
 	return first ? err : ENOMEM;
 }
 
+/* One at a time. */
+static int write_alone(const struct rsh_writer *w, size_t *written)
+{
+	uint32_t nobody = 0;
+	int err;
+
+	if (!__atomic_compare_exchange_n(&flight.writing, &nobody, 1, 0, __ATOMIC_RELAXED,
+	                                 __ATOMIC_RELAXED))
+		return EINPROGRESS;
+	err = write_all(w, written);
+	__atomic_store_n(&flight.writing, 0, __ATOMIC_RELAXED);
+	return err;
+}
+
 __attribute__((noinline)) int rsh_flight_write(const struct rsh_writer *w, size_t *written)
 {
 	const struct rshi_caller caller = RSHI_CALLER(rsh_flight_write);
-	uint32_t nobody = 0;
 	struct rsh_writer writer;
 	size_t n = 0;
 	int err;
 
-	if (!w)
-		return RSH_ENOWRITER;
 	rshi_frame_push(&caller);
-	rshi_will_read(&caller, w, sizeof(*w));
-	writer.write = w->write;
-	writer.arg = w->arg;
-	if (!writer.write) {
-		err = RSH_ENOWRITER;
-	} else if (!__atomic_compare_exchange_n(&flight.writing, &nobody, 1, 0, __ATOMIC_RELAXED,
-	                                        __ATOMIC_RELAXED)) {
-		err = EINPROGRESS;
-	} else {
-		err = write_all(&writer, &n);
-		__atomic_store_n(&flight.writing, 0, __ATOMIC_RELAXED);
-	}
+	err = rshi_take_handed(&caller, w, &writer);
+	if (!err)
+		err = write_alone(&writer, &n);
 	if (written) {
 		rshi_will_write(&caller, written, sizeof(*written));
 		*written = n;

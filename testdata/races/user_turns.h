@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One thread hands memory of the program to the tracer, another one uses it: under a lock, or in the
+ * One thread hands memory of the program to the library, another one uses it: under a lock, or in the
  * control without. They take turns by a clock that no detector sees.
  */
 #ifndef USER_TURNS_H
 #define USER_TURNS_H
 
 #include <pthread.h>
-#include <raceshim/trace.h>
 
-#include "../races/step.h"
+#include "step.h"
 
 #ifdef RSH_CONTROL
 #define LOCKED(what) what
@@ -43,8 +42,6 @@ static inline int user_take_turns(struct user_turns turns)
 	void *failed;
 	int wrong;
 
-	if (rsh_trace_start(NULL))
-		return 2;
 	pthread_create(&thread, NULL, user_thread, &turns);
 	step_wait(1);
 	LOCKED(wrong = turns.use());
