@@ -168,6 +168,11 @@ def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[s
     reasons = [_broken_down(failure.kind) for failure in process.parsed.failures]
     if crash is not None:
         reasons.append(f"it crashed: {crash}")
+    if process.begun_anew:
+        reasons.append(
+            "its log was begun anew before it was kept, and what was in it is lost: it became "
+            "another program within milliseconds, or has two detectors; gate it again"
+        )
     if process.printed:
         reasons.append(
             "its reports were printed: its log is elsewhere, and so is what else it said"

@@ -71,8 +71,8 @@ BODIES = {
         two_threads();
         /* The next one would begin the log anew: on a busy machine, before it is kept. */
         if (path && !getenv("EXEC_AT_ONCE")) {
-            path += strlen("log_path=");
-            snprintf(log, sizeof(log), "%.*s.%d", (int)strcspn(path, ":"), path, (int)getpid());
+            path += strlen("log_path='");
+            snprintf(log, sizeof(log), "%.*s.%d", (int)strcspn(path, "'\\""), path, (int)getpid());
             while (!access(log, F_OK)) usleep(1000);
         }
         execl("/proc/self/exe", argv[0], "again", (char *)0);

@@ -13,6 +13,7 @@ import pytest
 from harness_programs import COMPILERS, Programs, Raceshim, clean_environment
 from raceshim import _command
 from raceshim._options import resolve
+from raceshim._states import evidence
 from raceshim.evidence import _instrumented
 from raceshim.evidence._exit_record import read_record
 from raceshim.evidence._logs import LogFolder
@@ -157,6 +158,22 @@ def test_program_that_became_another_has_not_died(
     program = programs("again", compiler=compiler)
     result = gated(raceshim, tmp_path, "--", program, status=0)
     assert states(result) == ["NO-EVIDENCE", "PASS"]
+
+
+@ALL
+@pytest.mark.parametrize("kept", [True, False])
+def test_log_that_another_program_began_anew_is_told(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, compiler: str, kept: bool
+) -> None:
+    """The report of the first program is lost when nobody has moved its log aside in time."""
+    if not kept:
+        monkeypatch.setattr(LogFolder, "_collect", lambda _: None)
+        monkeypatch.setenv("EXEC_AT_ONCE", "1")
+    logs = processes_of(programs("again", race=True, compiler=compiler))
+    assert [log.begun_anew for log in logs] == ([False, False] if kept else [True])
+    assert any(log.parsed.reports for log in logs) == kept
+    told = [process.reasons for process in evidence(logs, [()] * len(logs))]
+    assert any("begun anew" in reason for reasons in told for reason in reasons) == (not kept)
 
 
 # Instrumentation.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Wait until a file appears in a folder: Linux's inotify, which Python's library lacks.
 
-It also counts how often files are opened: at least, since of two openings that follow each other
-before anybody looks the kernel tells once.
+It also counts how often given files are opened: at least, since of two openings that follow each
+other before anybody looks the kernel tells once. And it tells which new file was opened, and so
+perhaps begun anew, a second time.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 _IN_CREATE = 0x100
 _IN_MOVED_TO = 0x80
 _IN_OPEN = 0x20
-#: Told too so that the openings of two processes are not told as one.
+#: Told too so that two openings with something between them are not told as one.
 _IN_CLOSE = 0x10
+_IN_MODIFY = 0x2
 _EVENT = struct.Struct("=iIII")
 _BUFFER = 1 << 16
 
@@ -38,9 +40,11 @@ class FolderWatch:
         if self._events < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
         self._opened: dict[int, int] = {}
+        self._new: set[bytes] = set()
+        self._reopened: set[bytes] = set()
         self._files: dict[Path, int] = {}
         self._lock = threading.Lock()
-        watches = [(folder, _IN_CREATE | _IN_MOVED_TO)]
+        watches = [(folder, _IN_CREATE | _IN_MOVED_TO | _IN_OPEN | _IN_MODIFY)]
         watches += [(file, _IN_OPEN | _IN_CLOSE) for file in files]
         for path, mask in watches:
             watch = libc.inotify_add_watch(self._events, os.fsencode(path), mask)
@@ -65,6 +69,11 @@ class FolderWatch:
         self._take()
         return self._opened.get(self._files[file], 0)
 
+    def reopened(self) -> set[str]:
+        """Return the names of files in the folder that were opened twice with one creation."""
+        self._take()
+        return {os.fsdecode(name) for name in self._reopened}
+
     def _take(self) -> None:
         with self._lock, contextlib.suppress(BlockingIOError):
             events = os.read(self._events, _BUFFER)
@@ -72,8 +81,15 @@ class FolderWatch:
             while place < len(events):
                 watch, mask, _, size = _EVENT.unpack_from(events, place)
                 place += _EVENT.size + size
-                if mask & _IN_OPEN:
+                name = events[place - size : place].rstrip(b"\0")
+                if mask & _IN_CREATE:
+                    self._new.add(name)
+                elif mask & _IN_OPEN and not name:
                     self._opened[watch] = self._opened.get(watch, 0) + 1
+                elif mask & _IN_OPEN and name in self._new:
+                    self._new.remove(name)
+                elif mask & _IN_OPEN:
+                    self._reopened.add(name)
 
     def wake(self) -> None:
         """End the wait."""

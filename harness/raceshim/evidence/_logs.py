@@ -6,7 +6,8 @@ that reports a race and then becomes another instrumented program by exec would 
 report out, and so would a later process with the same pid. `LogFolder` therefore moves every log
 aside as soon as it appears, told by the kernel: the process goes on writing into the file it has
 open, and whoever comes later makes a new one. That takes less than the start of another program,
-unless the machine is so busy that this thread waits for milliseconds.
+unless the machine is so busy that this thread waits for milliseconds. Root's does not wait; and
+where a log was begun anew before it was moved, the kernel tells.
 
 Evidence that a detector ran comes from two places. A log proves it for the process whose pid it
 bears. And there is a file that ThreadSanitizer's runtime reads at the end of its start, as its
@@ -18,6 +19,7 @@ nothing: it is read before the runtime finds out that its memory is taken, and d
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -65,18 +67,21 @@ class LogFolder:
             # can be made in there then, but nobody can list them or touch another's.
             self.path.chmod(0o711)
             self._new.chmod(0o1733)
-        self._count = 0
+        self._numbers = itertools.count(1)  # of two threads
         #: Of the processes that have a log.
         self.ends = Ends()
         self._stop = threading.Event()
         self._watch: FolderWatch | None = None
-        self._early: set[str] = set()
         self._collector = threading.Thread(target=self._collect, name="raceshim-logs", daemon=True)
         for name in _WITNESSES:
             self._make_witness(name)
 
     def __enter__(self) -> Self:
-        """Start to move logs aside."""
+        """Start to move logs aside; what starts from now on is counted."""
+        from raceshim.evidence._inotify import FolderWatch  # noqa: PLC0415 - ctypes, only for runs
+
+        with contextlib.suppress(OSError):
+            self._watch = FolderWatch(self._new, [self.path / name for name in _WITNESSES])
         self._collector.start()
         return self
 
@@ -115,7 +120,11 @@ class LogFolder:
         """Return how often a runtime has opened its file: at least, 0 where nobody could watch."""
         if self._watch is None:
             return 0
-        return self._watch.opened(self.path / name) + (name in self._early)
+        return self._watch.opened(self.path / name)
+
+    def begun_anew(self) -> set[str]:
+        """Return the names of the logs that somebody has truncated; empty where none can watch."""
+        return set() if self._watch is None else self._watch.reopened()
 
     def started(self) -> set[str]:
         """Return the runtimes that have read their file."""
@@ -147,14 +156,9 @@ class LogFolder:
         os.utime(path, ns=(_UNREAD, path.stat().st_mtime_ns))
 
     def _collect(self) -> None:
-        from raceshim.evidence._inotify import FolderWatch  # noqa: PLC0415 - ctypes, while the command starts
-
         with contextlib.suppress(OSError):
-            watch = FolderWatch(self._new, [self.path / name for name in _WITNESSES])
-            # Who was faster than the watch has read a file, and the watch knows nothing of it.
-            self._early = {name for name in self.started() if not watch.opened(self.path / name)}
-            self._watch = watch
-        # `__exit__` sets the flag, then looks for a watch to wake: one of the two sees the other.
+            urgent = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+            os.sched_setscheduler(0, urgent, os.sched_param(1))  # this thread alone
         while not self._stop.is_set():
             self._sweep()
             if self._watch is None:
@@ -164,9 +168,8 @@ class LogFolder:
 
     def _sweep(self) -> None:
         for name in os.listdir(self._new):  # noqa: PTH208 - 200 times a second
-            self._count += 1
             try:
-                os.rename(self._new / name, self._kept / f"{self._count}-{name}")  # noqa: PTH104
+                os.rename(self._new / name, self._kept / f"{next(self._numbers)}-{name}")  # noqa: PTH104
             except FileNotFoundError:
                 continue  # the other thread was faster
             pid = name.rpartition(".")[2]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from raceshim.evidence._exit_record import take_record, take_start
@@ -38,8 +38,9 @@ class ProcessLog:
     `program`, its `modules` and whether it was `threaded` are known when the process has ended of
     its own accord, `completed`, and the runtime leaves a record of that (ThreadSanitizer's do).
     `forked` processes run what another one has started. What was `printed` in place of a log may
-    be a part of what the process had to say, and so proves nothing about the rest. Of who left no
-    record the kernel may know the wait `status`.
+    be a part of what the process had to say, and so proves nothing about the rest. A log that was
+    `begun_anew` has lost what was in it. Of who left no record the kernel may know the wait
+    `status`.
     """
 
     detector: str
@@ -51,12 +52,17 @@ class ProcessLog:
     modules: tuple[str, ...] = ()
     forked: bool = False
     printed: bool = False
+    begun_anew: bool = False
     status: int | None = None
 
 
 def read_processes(logs: LogFolder, names: Names | None = None) -> tuple[ProcessLog, ...]:
     """Read all logs of a folder, in the order in which they began; `names` completes them."""
-    return tuple(_read(path, logs, names) for path in logs.files())
+    anew = logs.begun_anew()
+    return tuple(
+        replace(_read(path, logs, names), begun_anew=path.name.partition("-")[2] in anew)
+        for path in logs.files()
+    )
 
 
 def _read(path: Path, logs: LogFolder, names: Names | None) -> ProcessLog:
