@@ -113,7 +113,7 @@ static void control(void)
 		}
 	}
 	rsh_trace_stats(&stats);
-	lost = stats.lost[0] + stats.lost[1] + stats.lost[2];
+	lost = stats.lost[0] + stats.lost[1] + stats.lost[2] + stats.lost[3];
 }
 
 static double of(enum what what)

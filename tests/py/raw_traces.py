@@ -13,8 +13,8 @@ START = 100 * SECOND
 REALTIME = 1_700_000_000 * SECOND
 (
     INSTANT, INSTANT_1, INSTANT_2, REGION, REGION_END, COUNTER, TASK, TASK_END, FLOW, FLOW_END,
-    LOG, THREAD, THREAD_END, WAIT, WAIT_END,
-) = range(1, 16)  # fmt: skip
+    LOG, THREAD, THREAD_END, WAIT, WAIT_END, SAMPLE, CALL, CALL_END,
+) = range(1, 19)  # fmt: skip
 
 
 def var(value: int) -> bytes:
@@ -139,4 +139,33 @@ def usual(number: int = 1, **options: Any) -> Generation:  # noqa: ANN401
     worker.add(160, THREAD_END)
     handler = g.batch(4711, "main", 41, flags=1)
     handler.add(42, INSTANT, g.name("in a handler"))
+    return g
+
+
+def automatic(number: int = 1, **options: Any) -> Generation:  # noqa: ANN401
+    """Return a generation with the events that nobody writes down: waits, calls, CPU samples."""
+    g = Generation(number, **options)
+    main = g.batch(4711, "main")
+    main.add(10, FLOW, g.name("pthread_create") + var(5))
+    time = 20
+    for what in (2, 3, 5, 6, 7, 8):
+        main.add(time, WAIT, var(what) + var(0x7FFF0000 + what))
+        main.add(time + 5, WAIT_END, var(what) + var(0x7FFF0000 + what))
+        time += 10
+    main.add(100, CALL, g.name("read") + var(3))
+    main.add(300, CALL_END, g.name("read"))
+    main.add(400, CALL, g.name("poll") + var(0))
+    worker = g.batch(4712, "worker", 10)
+    worker.add(11, THREAD, var(4711))
+    worker.add(12, FLOW_END, g.name("pthread_create") + var(5))
+    worker.add(20, WAIT, var(1) + var(0x7FFF1234))
+    worker.add(500, THREAD_END)
+    sampled = g.batch(4712, "worker", 9, flags=2)
+    stack = [g.name(name) for name in ("hot", "work", "start_thread")]
+    sampled.add(100, SAMPLE, var(3) + b"".join(stack))
+    sampled.add(200, SAMPLE, var(3) + b"".join(stack))
+    sampled.add(300, SAMPLE, var(2) + b"".join(stack[1:]))
+    sampled.add(600, SAMPLE, var(1) + var(0))
+    g.losses = {3: 2}
+    g.last = True
     return g

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SHIM = ROOT / "shim/src"
 FILES = (
     "core/grow.c", "core/raceshim.c", "core/sigsafe_generic_sig.c", "core/sys_linux_sig.c",
-    "encode/perfetto.c", "encode/perfetto_event.c", "encode/perfetto_raw.c", "encode/utf8.c",
+    "encode/perfetto.c", "encode/perfetto_event.c", "encode/perfetto_raw.c",
+    "encode/perfetto_sample.c", "encode/utf8.c",
 )  # fmt: skip
 HOOKS = [f"-Drshi_{name}_sig=counted_{name}_sig" for name in ("mmap", "munmap", "mremap")]
 

@@ -80,6 +80,8 @@ def _lives(trace: Trace) -> Iterator[str]:
     for event in trace.events:
         if event.category == _model.OURS and event.name == _model.THREAD_BEGINS:
             ended.discard(event.track)
+        elif event.kind == _model.SAMPLE:
+            continue  # taken until the kernel takes the thread away
         elif event.track in ended and trace.track(event.track).kind == "thread":
             yield f"{_at(trace, event)}: {event.name!r} after the thread's end"
         if event.category == _model.OURS and event.name == _model.THREAD_ENDS:

@@ -57,7 +57,7 @@ def _event(trace: Trace, event: Event) -> Iterator[dict[str, object]]:
     match event.kind:
         case _model.COUNTER:
             yield {**entry, "ph": "C", "args": {"value": event.value}}
-        case _model.INSTANT:
+        case _model.INSTANT | _model.SAMPLE:
             yield {**entry, "ph": "i", "s": "t" if track.tid else "p"}
         case _ if track.kind == "thread":
             yield {**entry, "ph": "B" if event.kind == _model.BEGIN else "E"}

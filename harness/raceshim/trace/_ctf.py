@@ -33,6 +33,7 @@ _CLASSES = {
     "flow_end": "uint64 flow; string name;",
     "log": "string name; string text;",
     "lost": "uint64 count; string reason;",
+    "sample": "string name; string stack;",
 }
 _NUMBERS = {name: number for number, name in enumerate(_CLASSES)}
 
@@ -195,9 +196,16 @@ def _counter(_trace: Trace, event: Event) -> tuple[str, bytes]:
     return "counter", _text(event.name) + struct.pack("<d", float(event.value or 0))
 
 
+def _sample(_trace: Trace, event: Event) -> tuple[str, bytes]:
+    stack = dict(event.args).get("stack")
+    names = [str(name) for name in stack] if isinstance(stack, list) else []
+    return "sample", _text(event.name) + _text(" < ".join(names))
+
+
 _BY_KIND: dict[str, Callable[[Trace, Event], tuple[str, bytes]]] = {
     _model.BEGIN: _begin,
     _model.END: _end,
     _model.INSTANT: _instant,
     _model.COUNTER: _counter,
+    _model.SAMPLE: _sample,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from raceshim._errors import ToolError
 
-BEGIN, END, INSTANT, COUNTER = "begin", "end", "instant", "counter"
+BEGIN, END, INSTANT, COUNTER, SAMPLE = "begin", "end", "instant", "counter", "sample"
 #: The category of the tracer's own events, and the name of the track that is only its own.
 OURS = "raceshim"
 GENERATION, LOST = "generation", "lost events"
@@ -57,6 +57,12 @@ class Event:
     args: tuple[tuple[str, Value], ...] = ()
     flows: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()  # flows that end here
+
+
+def sample(time: int, track: int, stack: list[str]) -> Event:
+    """Return the CPU sample of a thread: the functions that it was in, from the innermost."""
+    name = stack[0] if stack else "?"
+    return Event(time, SAMPLE, track, name, OURS, args=(("stack", list(stack)),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,7 @@ def nest(trace: Trace) -> Nesting:
     """Pair what begins with what ends."""
     found = Nesting()
     stacks: dict[int, list[Slice]] = {}
+    over: list[Slice] = []
     for event in trace.events:
         if event.kind == BEGIN:
             stack = stacks.setdefault(event.track, [])
@@ -173,5 +180,8 @@ def nest(trace: Trace) -> Nesting:
             last.end = event.time
             if event.name and last.name and event.name != last.name:
                 found.misnamed.append((last, event))
-    found.open = [s for stack in stacks.values() for s in stack]
+        elif event.kind == INSTANT and event.name == THREAD_ENDS and event.category == OURS:
+            # What is open stays so: another thread may get the same id.
+            over += stacks.pop(event.track, [])
+    found.open = over + [s for stack in stacks.values() for s in stack]
     return found

@@ -46,6 +46,9 @@ class _Sequence:
     arguments: dict[int, str] = field(default_factory=dict)
     bodies: dict[int, str] = field(default_factory=dict)
     strings: dict[int, str] = field(default_factory=dict)
+    functions: dict[int, str] = field(default_factory=dict)
+    frames: dict[int, str] = field(default_factory=dict)
+    stacks: dict[int, list[str]] = field(default_factory=dict)
     clocks: dict[int, _Clock] = field(default_factory=dict)
 
 
@@ -140,13 +143,18 @@ class _Reader:
             sequence.track = defaults.track_event_defaults.track_uuid
         if packet.HasField("interned_data"):
             _intern(sequence, packet.interned_data)
+        self._content(packet, sequence)
+
+    def _content(self, packet: Any, sequence: _Sequence) -> None:  # noqa: ANN401
         if packet.HasField("track_event"):
             self._event(packet, sequence)
         elif packet.HasField("track_descriptor"):
             self._describe(packet.track_descriptor)
         elif packet.HasField("clock_snapshot"):
             self._snapshot(packet.clock_snapshot, sequence)
-        else:
+        elif packet.HasField("perf_sample"):
+            self._sample(packet, sequence)
+        elif not packet.HasField("interned_data"):
             self._notes["packets of kinds that are not shown"] += 1
 
     def trace(self) -> Trace:
@@ -300,6 +308,27 @@ class _Reader:
         else:
             self._pending.append(event)
 
+    def _sample(self, packet: Any, sequence: _Sequence) -> None:  # noqa: ANN401
+        time = self._time(packet, sequence)
+        told = packet.perf_sample
+        if time is None:
+            return
+        if not told.callstack_iid:
+            self._notes["samples without a stack left out"] += 1
+            return
+        number = sequence.track or self._thread(told.pid, told.tid)
+        stack = sequence.stacks.get(told.callstack_iid, [])
+        self._pending.append(_model.sample(time, number, stack))
+
+    def _thread(self, pid: int, tid: int) -> int:
+        """Return the track of a thread, a new one if nobody has described it."""
+        for track in self._tracks.values():
+            if track.kind == "thread" and (track.pid, track.tid) == (pid, tid):
+                return track.number
+        number = 1 << 63 | pid << 32 | tid
+        self._tracks[number] = Track(number, "thread", "", 0, pid, tid)
+        return number
+
     def _counted(self, told: Any, number: int) -> int | float:  # noqa: ANN401
         multiplier, incremental = self._counters.get(number, (1, False))
         value: int | float = told.counter_value
@@ -347,6 +376,14 @@ def _intern(sequence: _Sequence, data: Any) -> None:  # noqa: ANN401
         sequence.arguments[entry.iid] = _text(entry.name)
     for entry in data.log_message_body:
         sequence.bodies[entry.iid] = _text(entry.body)
+    for entry in data.function_names:
+        sequence.functions[entry.iid] = _text(entry.str)
+    for entry in data.frames:
+        name = sequence.functions.get(entry.function_name_id)
+        sequence.frames[entry.iid] = hex(entry.rel_pc) if name is None else name
+    for entry in data.callstacks:  # from the outermost
+        frames = [sequence.frames.get(number, "?") for number in entry.frame_ids]
+        sequence.stacks[entry.iid] = frames[::-1]
     for entry in data.debug_annotation_string_values:
         sequence.strings[entry.iid] = _text(entry.str)
 

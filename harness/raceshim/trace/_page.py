@@ -69,7 +69,7 @@ def _data(trace: Trace) -> tuple[dict[str, object], int]:
         end = trace.end
         longest = sorted(slices, key=lambda s: (s.end or end) - s.start, reverse=True)[:_MOST]
         slices = sorted(longest, key=lambda s: s.start)
-    instants = [e for e in trace.events if e.kind == _model.INSTANT]
+    instants = [e for e in trace.events if e.kind in {_model.INSTANT, _model.SAMPLE}]
     left_out = max(left_out, 0) + max(len(instants) - _MOST, 0)
     instants = instants[:_MOST]
     counters = [e for e in trace.events if e.kind == _model.COUNTER]

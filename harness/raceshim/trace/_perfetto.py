@@ -20,6 +20,7 @@ _CLEARED, _NEEDS_STATE = 1, 2
 _REALTIME, _MONOTONIC, _DIFFERENCES = 1, 3, 64
 _KINDS = {_model.BEGIN: 1, _model.END: 2, _model.INSTANT: 3, _model.COUNTER: 4}
 _INFO = 4
+_USER = 2
 
 
 def write(trace: Trace, place: str) -> None:
@@ -68,6 +69,8 @@ class _Writer:
         self._packet = packet_class()
         self._names = _Names()
         self._last = trace.begin
+        self._functions: dict[str, int] = {}
+        self._stacks = 0
 
     def packets(self) -> Iterator[Any]:
         """Return all packets, those of events in the order of their times."""
@@ -76,7 +79,7 @@ class _Writer:
             if track.kind != "tracer":
                 yield self._track(track)
         for event in self._trace.events:
-            yield self._event(event)
+            yield self._sample(event) if event.kind == _model.SAMPLE else self._event(event)
         yield from self._end()
 
     def _new(self, flags: int = _NEEDS_STATE) -> Any:  # noqa: ANN401
@@ -139,6 +142,34 @@ class _Writer:
             told.log_message.prio = _INFO
         for name, value in event.args:
             _tell(told.debug_annotations.add(name=name.encode()), value)
+        return packet
+
+    def _sample(self, event: Event) -> Any:  # noqa: ANN401
+        track = self._trace.track(event.track)
+        packet = self._new()
+        packet.timestamp = event.time - self._last
+        self._last = event.time
+        interned = packet.interned_data
+        if not self._stacks:
+            interned.mapping_paths.add(iid=1, str=b"program")
+            interned.mappings.add(iid=1, end=(1 << 32) - 1, path_string_ids=[1])
+        self._stacks += 1
+        frames = []
+        stack = dict(event.args).get("stack")
+        for name in reversed(stack if isinstance(stack, list) else []):
+            number = self._functions.get(str(name))
+            if number is None:
+                number = self._functions[str(name)] = len(self._functions) + 1
+                interned.function_names.add(iid=number, str=str(name).encode())
+                interned.frames.add(
+                    iid=number, function_name_id=number, mapping_id=1, rel_pc=number
+                )
+            frames.append(number)
+        interned.callstacks.add(iid=self._stacks, frame_ids=frames)
+        sample = packet.perf_sample
+        sample.pid, sample.tid = self._trace.process(event.track), track.tid
+        sample.callstack_iid = self._stacks
+        sample.cpu_mode = _USER
         return packet
 
     def _end(self) -> Iterator[Any]:

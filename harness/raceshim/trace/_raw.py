@@ -31,13 +31,16 @@ _BATCH = struct.Struct("<8xQQII16s")
 _TAIL = struct.Struct("<8xQQQQQQII")
 _MARK = 0x21444E45
 _NESTED = _LAST = 1
+_NOTED = 2
 (
     _INSTANT, _INSTANT_1, _INSTANT_2, _REGION, _REGION_END, _COUNTER, _TASK, _TASK_END, _FLOW,
-    _FLOW_END, _LOG, _THREAD, _THREAD_END, _WAIT, _WAIT_END,
-) = range(1, 16)  # fmt: skip
+    _FLOW_END, _LOG, _THREAD, _THREAD_END, _WAIT, _WAIT_END, _SAMPLE, _CALL, _CALL_END,
+) = range(1, 19)  # fmt: skip
 _WAITS = ("wait", "wait for mutex", "wait for condition", "wait for semaphore",
-          "wait for input or output", "wait for thread")  # fmt: skip
-_REASONS = ("buffers were full", "handler within a handler", "no memory for a thread")
+          "wait for input or output", "wait for thread", "wait for reading", "wait for writing",
+          "wait at barrier")  # fmt: skip
+_REASONS = ("buffers were full", "handler within a handler", "no memory for a thread",
+            "not kept by the CPU profiler")  # fmt: skip
 
 
 class _BrokenError(Exception):
@@ -216,7 +219,8 @@ class _Reader:
             ("thread", around.pid, tid), "thread", _short(name), around.process, around.pid
         )
         key = (around.pid, tid)
-        if not flags & _NESTED and ticks < self._last.get(key, 0):
+        beside = flags & (_NESTED | _NOTED)
+        if not beside and ticks < self._last.get(key, 0):
             self.wrong.append(
                 f"batch at byte {at} of thread {tid} begins before the last one has ended"
             )
@@ -234,14 +238,14 @@ class _Reader:
             self.wrong.append(
                 f"batch at byte {at} of thread {tid} has {found} events instead of {count}"
             )
-        if not flags & _NESTED:
+        if not beside:
             self._last[key] = ticks
 
     def _event(  # noqa: PLR0911 - a kind each
         self, kind: int, part: _Bytes, time: int, thread: int, around: _Around
     ) -> Event:
         if kind >= _THREAD:
-            return _event_of_ours(kind, part, time, thread)
+            return _event_of_ours(kind, part, time, thread, around.names)
         name = around.names.get(part.var(), "?")
         match kind:
             case 1 | 2 | 3:
@@ -273,14 +277,24 @@ class _Reader:
         return self._track(("task", around.pid, task), "task", name, above, 0)
 
 
-def _event_of_ours(kind: int, part: _Bytes, time: int, thread: int) -> Event:
+def _event_of_ours(  # noqa: PLR0911 - a kind each
+    kind: int, part: _Bytes, time: int, thread: int, names: dict[int, str]
+) -> Event:
     if kind == _THREAD:
         maker = part.var()
         args = (("maker", maker),) if maker else ()
         return Event(time, INSTANT, thread, _model.THREAD_BEGINS, OURS, args=args)
     if kind == _THREAD_END:
         return Event(time, INSTANT, thread, _model.THREAD_ENDS, OURS)
-    if kind > _WAIT_END:
+    if kind == _SAMPLE:
+        stack = [names.get(part.var(), "?") for _ in range(part.var())]
+        return _model.sample(time, thread, stack)
+    if kind in {_CALL, _CALL_END}:
+        name = names.get(part.var(), "?")
+        if kind == _CALL_END:
+            return Event(time, END, thread, name, OURS)
+        return Event(time, BEGIN, thread, name, OURS, args=(("of", hex(part.var())),))
+    if kind > _CALL_END:
         raise _BrokenError
     what, address = part.var(), part.var()
     name = _WAITS[what] if what < len(_WAITS) else _WAITS[0]

@@ -31,6 +31,7 @@ MESSAGES = {
         (58, "timestamp_clock_id", "uint32"),
         (59, "trace_packet_defaults", "TracePacketDefaults"),
         (60, "track_descriptor", "TrackDescriptor"),
+        (66, "perf_sample", "PerfSample"),
     ),
     "ClockSnapshot": ((1, "clocks", "*Clock"), (2, "primary_trace_clock", "int32")),
     "Clock": (
@@ -100,6 +101,11 @@ MESSAGES = {
         (1, "event_categories", "*EventCategory"),
         (2, "event_names", "*EventName"),
         (3, "debug_annotation_names", "*DebugAnnotationName"),
+        (5, "function_names", "*InternedString"),
+        (6, "frames", "*Frame"),
+        (7, "callstacks", "*Callstack"),
+        (17, "mapping_paths", "*InternedString"),
+        (19, "mappings", "*Mapping"),
         (20, "log_message_body", "*LogMessageBody"),
         (29, "debug_annotation_string_values", "*InternedString"),
     ),
@@ -107,6 +113,20 @@ MESSAGES = {
     "EventName": _INTERNED,
     "DebugAnnotationName": _INTERNED,
     "LogMessageBody": ((1, "iid", "uint64"), (2, "body", "bytes")),
+    "Frame": (
+        (1, "iid", "uint64"),
+        (2, "function_name_id", "uint64"),
+        (3, "mapping_id", "uint64"),
+        (4, "rel_pc", "uint64"),
+    ),
+    "Callstack": ((1, "iid", "uint64"), (2, "frame_ids", "*uint64")),
+    "Mapping": ((1, "iid", "uint64"), (5, "end", "uint64"), (7, "path_string_ids", "*uint64")),
+    "PerfSample": (
+        (2, "pid", "uint32"),
+        (3, "tid", "uint32"),
+        (4, "callstack_iid", "uint64"),
+        (5, "cpu_mode", "int32"),
+    ),
     "InternedString": ((1, "iid", "uint64"), (2, "str", "bytes")),
 }
 

@@ -72,6 +72,7 @@ class Summary:
     slices: dict[tuple[str, str], _Times] = field(default_factory=dict)
     instants: Counter[str] = field(default_factory=Counter)
     counters: dict[str, _Counted] = field(default_factory=dict)
+    samples: Counter[str] = field(default_factory=Counter)  # by the function that ran
     flows: set[int] = field(default_factory=set)
     messages: int = 0
 
@@ -91,6 +92,8 @@ def summarize(trace: Trace, findings: Findings) -> Summary:
         summary.messages += event.text is not None
         if event.kind == _model.INSTANT and not (event.flows or event.ends):
             summary.instants[event.name] += 1
+        elif event.kind == _model.SAMPLE:
+            summary.samples[event.name] += 1
         elif event.kind == _model.COUNTER and event.value is not None:
             summary.counters.setdefault(event.name, _Counted()).add(event.value)
     for slice_ in nest(trace).slices:
@@ -128,6 +131,9 @@ def text(summary: Summary, count: int) -> list[str]:
     if summary.instants:
         found = [(str(number), name) for name, number in summary.instants.most_common()]
         lines += ["", *_table(("count", "instant"), found, count)]
+    if summary.samples:
+        found = [(str(number), name) for name, number in summary.samples.most_common()]
+        lines += ["", *_table(("samples", "in function"), found, count)]
     if trace.losses:
         lines += [
             "",
@@ -171,6 +177,7 @@ def document(summary: Summary) -> dict[str, object]:
             for name, c in summary.counters.items()
         ],
         "instants": dict(summary.instants),
+        "samples": dict(summary.samples),
         "wrong": list(summary.findings.wrong),
         "notes": list(summary.findings.notes),
         "cut": trace.cut,

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from raceshim.trace._model import Event, Trace
 
-_SIGNS = {_model.BEGIN: ">", _model.END: "<", _model.INSTANT: "*", _model.COUNTER: "="}
+_SIGNS = {
+    _model.BEGIN: ">",
+    _model.END: "<",
+    _model.INSTANT: "*",
+    _model.COUNTER: "=",
+    _model.SAMPLE: "~",
+}
 
 
 @dataclass(frozen=True, slots=True)

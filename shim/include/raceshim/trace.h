@@ -325,7 +325,8 @@ RSH_API int rsh_trace_read(const void **data, size_t *n);
 #define RSH_TRACE_LOST_BUFFER  0 /* all buffers were full */
 #define RSH_TRACE_LOST_NESTED  1 /* a handler has interrupted a handler that was emitting */
 #define RSH_TRACE_LOST_THREAD  2 /* there was no memory for what a thread needs */
-#define RSH_TRACE_LOST_CLASSES 3
+#define RSH_TRACE_LOST_SAMPLE  3 /* the CPU profiler could not keep a sample */
+#define RSH_TRACE_LOST_CLASSES 4
 
 /**
  * struct rsh_trace_stats - what became of the events

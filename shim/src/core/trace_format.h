@@ -77,6 +77,12 @@ struct rshi_trace_batch {
 #define RSHI_TRACE_NESTED 1u
 
 /*
+ * Flag of batches of what somebody else has noted of the thread, and later: its CPU samples. They go
+ * on beside the thread's others too, and may have begun before the generation.
+ */
+#define RSHI_TRACE_NOTED 2u
+
+/*
  * An event is a byte, its kind; var, the ticks since the event before or the batch's start, which
  * are never 0; and what follows here. A name is the var of a number in the names block; 0 is "?", a
  * name that there was no room for.
@@ -97,7 +103,11 @@ enum rshi_trace_kind {
 	RSHI_TRACE_THREAD_END = 13, /* the thread ends */
 	RSHI_TRACE_WAIT = 14,     /* var what: the thread begins to wait; var address of what for */
 	RSHI_TRACE_WAIT_END = 15, /* var what, var address: and has it */
-	RSHI_TRACE_KINDS = 16,
+	/* var frames, at most RSHI_TRACE_FRAMES; that many names, of functions, from the innermost: */
+	RSHI_TRACE_SAMPLE = 16,   /* the thread ran there */
+	RSHI_TRACE_CALL = 17,     /* name, var of what: the thread begins a call that may wait */
+	RSHI_TRACE_CALL_END = 18, /* name: and comes back */
+	RSHI_TRACE_KINDS = 19,
 };
 
 /* What threads wait for. */
@@ -107,9 +117,13 @@ enum rshi_trace_wait {
 	RSHI_TRACE_WAIT_SEMAPHORE = 3,
 	RSHI_TRACE_WAIT_IO = 4,
 	RSHI_TRACE_WAIT_JOIN = 5,
+	RSHI_TRACE_WAIT_READ = 6,  /* a reader-writer lock, for reading */
+	RSHI_TRACE_WAIT_WRITE = 7, /* ... for writing */
+	RSHI_TRACE_WAIT_BARRIER = 8,
 };
 
 #define RSHI_TRACE_TEXT      1024 /* bytes of a text at most: longer ones are cut */
+#define RSHI_TRACE_FRAMES    128  /* of a stack: what called them is left out */
 #define RSHI_TRACE_EVENT_MAX (1 + 10 + 5 + 10 + 10) /* bytes of an event without a text */
 
 /*
@@ -123,6 +137,7 @@ enum rshi_trace_lost {
 	RSHI_TRACE_LOST_BUFFER, /* all buffers were full */
 	RSHI_TRACE_LOST_NESTED, /* a handler interrupted a handler that was emitting */
 	RSHI_TRACE_LOST_THREAD, /* no memory for what a thread needs */
+	RSHI_TRACE_LOST_SAMPLE, /* the CPU profiler could not keep it */
 	RSHI_TRACE_LOST_CLASSES,
 };
 

@@ -200,6 +200,8 @@ int rshi_perfetto_thread(struct rshi_perfetto *p, const struct rshi_perfetto_thr
 	p->batch++;
 	p->time = clocks.monotonic;
 	p->logged = 0;
+	p->sampled = 0;
+	p->tid = thread->tid;
 	put_start(p, SINCE_LAST_ONE, track, &clocks);
 	part = rshi_perfetto_open_track(p, track, p->track);
 	inner = rshi_message_open(m, TRACK_THREAD);

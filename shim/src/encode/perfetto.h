@@ -29,6 +29,7 @@
 #define RSHI_PERFETTO_TEXT_MAX  4096u /* of what is logged, of a command line */
 #define RSHI_PERFETTO_ARGS_MAX  8u
 #define RSHI_PERFETTO_FLOWS_MAX 8u
+#define RSHI_PERFETTO_STACK_MAX 128u
 
 struct rshi_perfetto;
 
@@ -117,6 +118,10 @@ int rshi_perfetto_thread(struct rshi_perfetto *encoder, const struct rshi_perfet
 
 /* An event of this batch. ENOMEM: the event is not written. EINVAL: there is no such kind. */
 int rshi_perfetto_put(struct rshi_perfetto *encoder, const struct rshi_perfetto_event *event);
+
+/* A CPU sample of this batch's thread: the functions that it was in, from the innermost. ENOMEM. */
+int rshi_perfetto_sample(struct rshi_perfetto *encoder, uint64_t time,
+                         const struct rshi_perfetto_name *functions, size_t n);
 
 /* Say that @n events of this generation are missing, and of what kind these are. */
 int rshi_perfetto_lost(struct rshi_perfetto *encoder, uint64_t time, const char *kind, uint64_t n);

@@ -5,8 +5,7 @@
 
 #include "perfetto_packet.h"
 
-/* Whether this batch has not written the name as this yet; from now on it has. */
-static int is_new(struct rshi_perfetto *p, const struct rshi_perfetto_name *name, int as)
+int rshi_perfetto_is_new(struct rshi_perfetto *p, const struct rshi_perfetto_name *name, int as)
 {
 	struct used_name *used = (struct used_name *)p->names.p + name->number;
 
@@ -16,8 +15,7 @@ static int is_new(struct rshi_perfetto *p, const struct rshi_perfetto_name *name
 	return 1;
 }
 
-/* Have memory for a name's number. */
-static int know(struct rshi_perfetto *p, const struct rshi_perfetto_name *name)
+int rshi_perfetto_know(struct rshi_perfetto *p, const struct rshi_perfetto_name *name)
 {
 	size_t need = ((size_t)name->number + 1) * sizeof(struct used_name);
 	int err;
@@ -28,6 +26,12 @@ static int know(struct rshi_perfetto *p, const struct rshi_perfetto_name *name)
 	if (!err)
 		p->names.used = need;
 	return err;
+}
+
+void rshi_perfetto_add_time(struct rshi_perfetto *p, uint64_t time)
+{
+	rshi_add_number(&p->out, PACKET_TIMESTAMP, time > p->time ? time - p->time : 0);
+	p->time = time > p->time ? time : p->time;
 }
 
 static void intern(struct rshi_perfetto *p, unsigned int field, uint64_t id, const char *text,
@@ -45,7 +49,7 @@ static void intern(struct rshi_perfetto *p, unsigned int field, uint64_t id, con
 static void intern_name(struct rshi_perfetto *p, unsigned int field,
                         const struct rshi_perfetto_name *name, int as)
 {
-	if (name->text && name->number && is_new(p, name, as))
+	if (name->text && name->number && rshi_perfetto_is_new(p, name, as))
 		intern(p, field, name->number, name->text, name->n, RSHI_PERFETTO_NAME_MAX);
 }
 
@@ -140,12 +144,12 @@ static void add_event(struct rshi_perfetto *p, const struct rshi_perfetto_event 
 
 static int know_all(struct rshi_perfetto *p, const struct rshi_perfetto_event *e, size_t n_args)
 {
-	int err = know(p, &e->name);
+	int err = rshi_perfetto_know(p, &e->name);
 
 	if (!err)
-		err = know(p, &e->category);
+		err = rshi_perfetto_know(p, &e->category);
 	for (size_t i = 0; i < n_args && !err; i++)
-		err = know(p, &e->args[i].name);
+		err = rshi_perfetto_know(p, &e->args[i].name);
 	return err;
 }
 
@@ -160,13 +164,12 @@ int rshi_perfetto_put(struct rshi_perfetto *p, const struct rshi_perfetto_event 
 	if (err)
 		return err;
 	if (e->kind == RSHI_PERFETTO_COUNTER &&
-	    (!e->name.number || is_new(p, &e->name, AS_COUNTER)))
+	    (!e->name.number || rshi_perfetto_is_new(p, &e->name, AS_COUNTER)))
 		put_counter_track(p, &e->name);
 	if (e->task && e->kind == RSHI_PERFETTO_BEGIN)
 		put_task_track(p, e);
 	rshi_perfetto_open(p, NEEDS_STATE);
-	rshi_add_number(&p->out, PACKET_TIMESTAMP, e->time > p->time ? e->time - p->time : 0);
-	p->time = e->time > p->time ? e->time : p->time;
+	rshi_perfetto_add_time(p, e->time);
 	if (e->kind != RSHI_PERFETTO_COUNTER)
 		intern_name(p, INTERNED_NAME, &e->name, AS_NAME);
 	intern_name(p, INTERNED_CATEGORY, &e->category, AS_CATEGORY);

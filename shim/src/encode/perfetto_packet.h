@@ -21,6 +21,7 @@ enum {
 	PACKET_CLOCK = 58,
 	PACKET_DEFAULTS = 59,
 	PACKET_TRACK = 60,
+	PACKET_SAMPLE = 66,
 
 	DEFAULTS_EVENT = 11,
 	DEFAULTS_CLOCK = 58,
@@ -71,9 +72,26 @@ enum {
 	INTERNED_CATEGORY = 1,
 	INTERNED_NAME = 2,
 	INTERNED_ARG = 3,
+	INTERNED_FUNCTION = 5,
+	INTERNED_FRAME = 6,
+	INTERNED_STACK = 7,
+	INTERNED_PATH = 17,
+	INTERNED_MAPPING = 19,
 	INTERNED_LOG = 20,
 	INTERNED_ID = 1,
 	INTERNED_TEXT = 2,
+
+	FRAME_FUNCTION = 2,
+	FRAME_MAPPING = 3,
+	FRAME_PC = 4,
+	STACK_FRAME = 2,
+	MAPPING_END = 5,
+	MAPPING_PATH = 7,
+
+	SAMPLE_PID = 2,
+	SAMPLE_TID = 3,
+	SAMPLE_STACK = 4,
+	SAMPLE_MODE = 5,
 };
 
 enum { CLEARED = 1, NEEDS_STATE = 2 };                                   /* PACKET_FLAGS */
@@ -90,10 +108,10 @@ enum { THREAD = 1, TASK, COUNTER, TRACER };
 
 /* In which batch a name was last written, as what. */
 struct used_name {
-	uint32_t as[4];
+	uint32_t as[5];
 };
 
-enum { AS_NAME, AS_CATEGORY, AS_ARG, AS_COUNTER };
+enum { AS_NAME, AS_CATEGORY, AS_ARG, AS_COUNTER, AS_FUNCTION };
 
 struct rshi_perfetto {
 	const struct rsh_writer *writer;
@@ -105,6 +123,8 @@ struct rshi_perfetto {
 	uint32_t batch;          /* 1, 2, ...: of this encoder */
 	uint64_t time;           /* of the event before */
 	uint64_t logged;         /* messages of this batch */
+	uint64_t sampled;        /* stacks of this batch */
+	uint32_t tid;            /* of this batch */
 	struct rshi_grow names;  /* struct used_name, by number */
 	struct rshi_grow places; /* of the texts of names in a trace in our own format */
 	size_t n_name;
@@ -133,6 +153,15 @@ void rshi_perfetto_send(struct rshi_perfetto *p);
 
 void rshi_perfetto_open(struct rshi_perfetto *p, uint64_t flags);
 int rshi_perfetto_close(struct rshi_perfetto *p);
+
+/* Have memory for a name's number. */
+int rshi_perfetto_know(struct rshi_perfetto *p, const struct rshi_perfetto_name *name);
+
+/* Whether this batch has not written the name as this yet; from now on it has. */
+int rshi_perfetto_is_new(struct rshi_perfetto *p, const struct rshi_perfetto_name *name, int as);
+
+/* The time of the packet that has just been opened, on the clock of a batch. */
+void rshi_perfetto_add_time(struct rshi_perfetto *p, uint64_t time);
 
 /* Begin the packet that says what a track is; end it. */
 size_t rshi_perfetto_open_track(struct rshi_perfetto *p, uint64_t track, uint64_t parent);

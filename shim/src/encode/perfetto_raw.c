@@ -121,6 +121,9 @@ static const struct rshi_perfetto_name *wait_name(uint64_t what)
 	        RSHI_PERFETTO_NAME("wait for semaphore"),
 	        RSHI_PERFETTO_NAME("wait for input or output"),
 	        RSHI_PERFETTO_NAME("wait for thread"),
+	        RSHI_PERFETTO_NAME("wait for reading"),
+	        RSHI_PERFETTO_NAME("wait for writing"),
+	        RSHI_PERFETTO_NAME("wait at barrier"),
 	};
 
 	return &names[what < sizeof(names) / sizeof(*names) ? what : 0];
@@ -133,10 +136,12 @@ static enum rshi_perfetto_kind kind_of(unsigned int kind)
 	case RSHI_TRACE_REGION:
 	case RSHI_TRACE_TASK:
 	case RSHI_TRACE_WAIT:
+	case RSHI_TRACE_CALL:
 		return RSHI_PERFETTO_BEGIN;
 	case RSHI_TRACE_REGION_END:
 	case RSHI_TRACE_TASK_END:
 	case RSHI_TRACE_WAIT_END:
+	case RSHI_TRACE_CALL_END:
 		return RSHI_PERFETTO_END;
 	case RSHI_TRACE_COUNTER:
 		return RSHI_PERFETTO_COUNTER;
@@ -176,7 +181,7 @@ static void take_event(struct raw *r, unsigned int kind, struct rshi_perfetto_ev
 
 	e->kind = kind_of(kind);
 	e->args = args;
-	if (kind < RSHI_TRACE_THREAD)
+	if (kind < RSHI_TRACE_THREAD || kind >= RSHI_TRACE_CALL)
 		e->name = take_name(r);
 	switch (kind) {
 	case RSHI_TRACE_INSTANT_1:
@@ -225,9 +230,32 @@ static void take_event(struct raw *r, unsigned int kind, struct rshi_perfetto_ev
 	case RSHI_TRACE_WAIT_END:
 		args[0] = (struct rshi_perfetto_arg){address, NULL, 0, take_wait(r, e), 1};
 		break;
+	case RSHI_TRACE_CALL:
+		args[0] = (struct rshi_perfetto_arg){address, NULL, 0, (int64_t)rshi_raw_var(&r->b),
+		                                     1};
+		e->n_args = 1;
+		e->category = ours;
+		break;
+	case RSHI_TRACE_CALL_END:
+		e->category = ours;
+		break;
 	default:
 		break;
 	}
+}
+
+static int put_sample(struct raw *r, uint64_t time, size_t end)
+{
+	struct rshi_perfetto_name functions[RSHI_TRACE_FRAMES];
+	uint64_t n = rshi_raw_var(&r->b);
+
+	if (n > RSHI_TRACE_FRAMES)
+		return EBADMSG;
+	for (uint64_t i = 0; i < n; i++)
+		functions[i] = take_name(r);
+	if (r->b.broken || r->b.at > end)
+		return EBADMSG;
+	return rshi_perfetto_sample(r->out, time, functions, (size_t)n);
 }
 
 /* The events of a batch, up to @end. */
@@ -253,6 +281,10 @@ static int put_batch(struct raw *r, const struct rshi_trace_batch *batch, size_t
 		ticks += rshi_raw_var(&r->b);
 		if (!kind || kind >= RSHI_TRACE_KINDS)
 			return EBADMSG;
+		if (kind == RSHI_TRACE_SAMPLE) {
+			err = put_sample(r, time_of(r, ticks), end);
+			continue;
+		}
 		take_event(r, kind, &e, args, &flow);
 		if (r->b.broken || r->b.at > end)
 			return EBADMSG;
@@ -265,8 +297,9 @@ static int put_batch(struct raw *r, const struct rshi_trace_batch *batch, size_t
 
 static int put_losses(struct raw *r, size_t end)
 {
-	static const char *const reasons[] = {"buffers were full", "handler within a handler",
-	                                      "no memory for a thread"};
+	static const char *const reasons[RSHI_TRACE_LOST_CLASSES] = {
+	        "buffers were full", "handler within a handler", "no memory for a thread",
+	        "not kept by the CPU profiler"};
 	int err = 0;
 
 	while (r->b.at < end && !err) {
@@ -275,8 +308,9 @@ static int put_losses(struct raw *r, size_t end)
 		if (r->b.broken || r->b.at > end)
 			return EBADMSG;
 		if (n)
-			err = rshi_perfetto_lost(r->out, r->tail.end.monotonic,
-			                         class < 3 ? reasons[class] : "other", n);
+			err = rshi_perfetto_lost(
+			        r->out, r->tail.end.monotonic,
+			        class < RSHI_TRACE_LOST_CLASSES ? reasons[class] : "other", n);
 	}
 	return err;
 }

@@ -13,6 +13,7 @@
 _Static_assert(RSH_TRACE_LOST_BUFFER == RSHI_TRACE_LOST_BUFFER &&
                        RSH_TRACE_LOST_NESTED == RSHI_TRACE_LOST_NESTED &&
                        RSH_TRACE_LOST_THREAD == RSHI_TRACE_LOST_THREAD &&
+                       RSH_TRACE_LOST_SAMPLE == RSHI_TRACE_LOST_SAMPLE &&
                        RSH_TRACE_LOST_CLASSES == RSHI_TRACE_LOST_CLASSES,
                "losses are the format's");
 
