@@ -6,6 +6,10 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 COMPILERS = ("clang-14", "clang-19", "gcc-12")
@@ -29,10 +33,12 @@ def configure(folder: Path, compiler: str, flags: str = "", *options: str) -> Pa
     return folder
 
 
-def build(folder: Path, compiler: str, flags: str = "", *options: str) -> Path:
-    """Build the library likewise and return the build folder."""
+def build(
+    folder: Path, compiler: str, flags: str = "", *options: str, targets: Sequence[str] = ("all",)
+) -> Path:
+    """Build the library likewise, or a part of it, and return the build folder."""
     configure(folder, compiler, flags, *options)
-    run("cmake", "--build", folder, "-j", "2")
+    run("cmake", "--build", folder, "-j", "2", "--target", *targets)
     return folder
 
 

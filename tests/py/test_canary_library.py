@@ -86,7 +86,8 @@ def seen(command: list[str], env: dict[str, str]) -> tuple[int, bytes, bytes]:
 )
 def test_it_needs_nothing(tmp_path: Path, compiler: str, flags: str) -> None:
     option = "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY"
-    library = build(tmp_path, compiler, flags, option) / "shim/libraceshim-canary.so"
+    built = build(tmp_path, compiler, flags, option, targets=["rsh_canary"])
+    library = built / "shim/libraceshim-canary.so"
     assert {(s.name, s.kind) for s in symbols("-D", "-u", library)} == {(n, "w") for n in WEAK}
     defined = {s.name for s in symbols("-D", "--defined-only", library)}
     assert defined == {"rsh_canary_first", "rsh_canary_second"}
