@@ -3,70 +3,38 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from asked_programs import FLAGS, Program, compiled
 from raceshim.prof._read import read_file
-from shim_builds import COMPILERS, ROOT, run
+from shim_builds import COMPILERS, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from raceshim.prof._model import Profile
 
-FLAGS = ("-std=gnu11", "-O1", "-g", "-pthread")
 DETECTORS = ("", "-fsanitize=thread")
 #: At a thousand samples a second chance alone makes differences of one or two points.
 POINTS = 6.0
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The program of `profiled.c`, and where it is to leave its profiles."""
-
-    executable: Path
-    library: Path
-    folder: Path
-
-    def run(self, wish: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it with `wish` in its environment; its exit status is what it always is."""
-        environment = os.environ | {
-            "RACESHIM_CPUPROFILE": wish,
-            "LD_PRELOAD": str(self.library),
-            "TSAN_OPTIONS": "atexit_sleep_ms=0",
-        }
-        done = subprocess.run(
-            [self.executable, *arguments], env=environment, cwd=self.folder,
-            capture_output=True, text=True, check=False, timeout=100,
-        )  # fmt: skip
-        assert done.returncode == 5, done.stderr
-        return done
-
-    def left(self) -> set[str]:
-        """Return what files there are, with `PID` in place of numbers."""
-        return {re.sub(r"\d{2,}", "PID", p.name) for p in self.folder.iterdir()}
-
-
-def build(folder: Path, compiler: str, *flags: str | Path) -> Path:
-    """Compile the program."""
-    target = folder / "profiled"
-    run(compiler, *FLAGS, *flags, ROOT / "tests/c/profiled.c", "-o", target)
-    return target
+asked = partial(Program, "RACESHIM_CPUPROFILE")
 
 
 @pytest.fixture(scope="module")
-def plain(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def plain(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Path, ...]]:
     """Return the program as everybody would build it, and the library to preload."""
-    return build(tmp_path_factory.mktemp("plain"), "clang-19"), sdk / "lib/libraceshim.so"
+    program = compiled(tmp_path_factory.mktemp("plain"), "clang-19", "profiled")
+    return program, (sdk / "lib/libraceshim.so",)
 
 
 @pytest.fixture
-def program(plain: tuple[Path, Path], tmp_path: Path) -> Program:
-    return Program(*plain, tmp_path)
+def program(plain: tuple[Path, tuple[Path, ...]], tmp_path: Path) -> Program:
+    return asked(*plain, tmp_path)
 
 
 def numbers(profile: Profile) -> dict[str, int]:
@@ -106,10 +74,10 @@ def check_work(profile: Profile, printed: str) -> None:
 @pytest.mark.parametrize("detector", DETECTORS, ids=("plain", "tsan"))
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_shares_are_those_that_the_kernel_measures(
-    compiler: str, detector: str, variant: str, plain: tuple[Path, Path], tmp_path: Path
+    compiler: str, detector: str, variant: str, plain: tuple[Path, tuple[Path, ...]], tmp_path: Path
 ) -> None:
-    executable = build(tmp_path, compiler, *detector.split())
-    done = Program(executable, plain[1], tmp_path).run("cpu.pb:1000", "work", variant)
+    executable = compiled(tmp_path, compiler, "profiled", *detector.split())
+    done = asked(executable, plain[1], tmp_path).run("cpu.pb:1000", "work", variant)
     assert not done.stderr
     profile = read_file(tmp_path / "cpu.pb")
     check_work(profile, done.stdout)
@@ -123,14 +91,14 @@ def test_a_program_that_is_linked_with_the_archive(
     compiler: str, detector: str, sdk: Path, tmp_path: Path
 ) -> None:
     archive = ("-Wl,-u,rsh_cpuprof_start", sdk / "lib/libraceshim.a")
-    executable = build(tmp_path, compiler, *detector.split(), *archive)
-    program = Program(executable, sdk / "lib/libraceshim.so", tmp_path)
+    executable = compiled(tmp_path, compiler, "profiled", *detector.split(), *archive)
+    program = asked(executable, (sdk / "lib/libraceshim.so",), tmp_path)
     # With the library preloaded as well there are two; one of them does it.
     done = program.run("cpu.pb:1000", "work")
     assert not done.stderr
     check_work(read_file(tmp_path / "cpu.pb"), done.stdout)
     assert program.left() == {"profiled", "cpu.pb"}
-    alone = Program(executable, sdk / "lib/libc.so.none", tmp_path)
+    alone = asked(executable, (), tmp_path)
     done = alone.run("alone.pb:1000", "work")
     check_work(read_file(tmp_path / "alone.pb"), done.stdout)
 
@@ -158,7 +126,7 @@ def test_a_program_that_only_sets_labels(compiler: str, sdk: Path, tmp_path: Pat
     source.write_text(LABELLED)
     archive = (f"-I{sdk / 'include'}", sdk / "lib/libraceshim.a")
     run(compiler, *FLAGS, source, *archive, "-o", executable)
-    done = Program(executable, sdk / "lib/libc.so.none", tmp_path).run("cpu.pb:1000")
+    done = asked(executable, (), tmp_path).run("cpu.pb:1000")
     assert "raceshim: " not in done.stderr
     profile = read_file(tmp_path / "cpu.pb")
     assert numbers(profile)["delivered"] > 20
@@ -189,7 +157,7 @@ def test_names_that_are_no_text_and_a_program_without_any(sdk: Path, tmp_path: P
     source.write_text(NAMED)
     archive = (f"-I{sdk / 'include'}", sdk / "lib/libraceshim.a")
     run("gcc-12", *FLAGS, "-static", "-s", source, *archive, "-o", executable)
-    done = Program(executable, sdk / "lib/libc.so.none", tmp_path).run("cpu.pb:1000")
+    done = asked(executable, (), tmp_path).run("cpu.pb:1000")
     assert "raceshim: " not in done.stderr
     profile = read_file(tmp_path / "cpu.pb")
     assert f"no symbols of {executable}: the file has no symbols" in profile.comments

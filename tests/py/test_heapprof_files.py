@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from asked_programs import Program, compiled
 from raceshim.prof._leaks import leaks
 from raceshim.prof._read import read_file
 from shim_builds import COMPILERS, ROOT, run
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 SOURCE = ROOT / "tests/c/heaped.c"
-FLAGS = ("-std=gnu11", "-O1", "-g", "-pthread")
 #: Blocks and bytes that were allocated, and that stay, by function.
 TRUTH = {
     "leak": (100, 100_000, 100, 100_000),
@@ -34,41 +32,7 @@ TRUTH = {
 GO = pytest.mark.skipif(not shutil.which("go"), reason="Go is not installed")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The program of `heaped.c`, what is preloaded, and where it leaves its profiles."""
-
-    executable: Path
-    preload: tuple[Path, ...]
-    folder: Path
-
-    def run(
-        self, wish: str, *arguments: str | Path, status: int = 5
-    ) -> subprocess.CompletedProcess[str]:
-        """Run it with `wish` in its environment."""
-        environment = os.environ | {
-            "RACESHIM_HEAPPROFILE": wish,
-            "LD_PRELOAD": " ".join(map(str, self.preload)),
-            "TSAN_OPTIONS": "atexit_sleep_ms=0",
-            "ASAN_OPTIONS": "detect_leaks=0",
-        }
-        done = subprocess.run(
-            [self.executable, *arguments], env=environment, cwd=self.folder,
-            capture_output=True, text=True, check=False, timeout=100,
-        )  # fmt: skip
-        assert done.returncode == status, done.stderr
-        return done
-
-    def left(self) -> set[str]:
-        """Return what files there are, with `PID` in place of numbers."""
-        return {re.sub(r"\d{2,}", "PID", p.name) for p in self.folder.iterdir()}
-
-
-def compiled(folder: Path, compiler: str, *flags: str | Path) -> Path:
-    """Compile the program."""
-    folder.mkdir(exist_ok=True)
-    run(compiler, *FLAGS, SOURCE, *flags, "-o", folder / "heaped")
-    return folder / "heaped"
+asked = partial(Program, "RACESHIM_HEAPPROFILE")
 
 
 def layered(sdk: Path) -> tuple[Path, ...]:
@@ -85,12 +49,12 @@ def linked(sdk: Path) -> tuple[str | Path, ...]:
 def plain(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Path, ...]]:
     """Return the program as everybody would build it, and what to preload."""
     folder = tmp_path_factory.mktemp("plain")
-    return compiled(folder, "clang-19"), layered(sdk)
+    return compiled(folder, "clang-19", "heaped"), layered(sdk)
 
 
 @pytest.fixture
 def program(plain: tuple[Path, tuple[Path, ...]], tmp_path: Path) -> Program:
-    return Program(*plain, tmp_path)
+    return asked(*plain, tmp_path)
 
 
 def numbers(profile: Profile) -> dict[str, tuple[int, ...]]:
@@ -107,10 +71,10 @@ def numbers(profile: Profile) -> dict[str, tuple[int, ...]]:
 def test_every_block_is_known(compiler: str, how: str, sdk: Path, tmp_path: Path) -> None:
     detector = {"tsan": "-fsanitize=thread", "asan": "-fsanitize=address"}.get(how[:4])
     flags = ([detector] if detector else []) + (list(linked(sdk)) if "linked" in how else [])
-    executable = compiled(tmp_path / "build", compiler, *flags)
+    executable = compiled(tmp_path / "build", compiler, "heaped", *flags)
     (tmp_path / "work").mkdir()
     preload = () if "linked" in how else layered(sdk)
-    done = Program(executable, preload, tmp_path / "work").run("heap.pb:1")
+    done = asked(executable, preload, tmp_path / "work").run("heap.pb:1")
     assert not done.stderr
     profile = read_file(tmp_path / "work/heap.pb")
     assert [tuple(kind) for kind in profile.types] == [
@@ -178,9 +142,9 @@ def test_what_is_wrong_is_told_once(wish: str, why: str, program: Program) -> No
 
 
 def test_a_program_that_nobody_looks_into_is_told(sdk: Path, tmp_path: Path) -> None:
-    executable = compiled(tmp_path / "build", "clang-19")
+    executable = compiled(tmp_path / "build", "clang-19", "heaped")
     (tmp_path / "work").mkdir()
-    program = Program(executable, (sdk / "lib/libraceshim.so",), tmp_path / "work")
+    program = asked(executable, (sdk / "lib/libraceshim.so",), tmp_path / "work")
     done = program.run("heap.pb")
     assert ": nobody tells of allocations in this program: preload libraceshim" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -203,9 +167,9 @@ def test_without_the_variable_nothing_happens(program: Program) -> None:
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_a_program_writes_its_profile_itself(compiler: str, sdk: Path, tmp_path: Path) -> None:
-    executable = compiled(tmp_path / "build", compiler, "-fsanitize=thread", *linked(sdk))
+    executable = compiled(tmp_path / "build", compiler, "heaped", "-fsanitize=thread", *linked(sdk))
     (tmp_path / "work").mkdir()
-    program = Program(executable, (), tmp_path / "work")
+    program = asked(executable, (), tmp_path / "work")
     program.run("", "write", "by-hand.pb")
     assert program.left() == {"by-hand.pb"}
     assert numbers(read_file(program.folder / "by-hand.pb")) == TRUTH
@@ -214,9 +178,9 @@ def test_a_program_writes_its_profile_itself(compiler: str, sdk: Path, tmp_path:
 def test_a_plain_program_that_is_linked_with_the_layer(sdk: Path, tmp_path: Path) -> None:
     libraries = (f"-L{sdk / 'lib'}", f"-Wl,-rpath,{sdk / 'lib'}", "-Wl,--no-as-needed")
     flags = ("-DLINKED", f"-I{sdk / 'include'}", *libraries, "-lraceshim", "-lraceshim-heap")
-    executable = compiled(tmp_path / "build", "clang-19", *flags)
+    executable = compiled(tmp_path / "build", "clang-19", "heaped", *flags)
     (tmp_path / "work").mkdir()
-    program = Program(executable, (), tmp_path / "work")
+    program = asked(executable, (), tmp_path / "work")
     # There is somebody who tells of allocations, but nothing is profiled before it is asked for.
     program.run("", "write", "by-hand.pb")
     assert numbers(read_file(program.folder / "by-hand.pb")) == TRUTH

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from asked_programs import Program, compiled
 from raceshim.prof._read import read_file
 from shim_builds import COMPILERS, ROOT, run
 
@@ -21,59 +20,25 @@ if TYPE_CHECKING:
     from raceshim.prof._model import Profile
 
 SOURCE = ROOT / "tests/c/locking.c"
-FLAGS = ("-std=gnu11", "-O1", "-g", "-pthread")
 ROUNDS = 20
 #: The holder sleeps so long in each round, after the other one has come.
 HELD = 1_000_000
 GO = pytest.mark.skipif(not shutil.which("go"), reason="Go is not installed")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The program of `locking.c`, what is preloaded, and where it leaves its profiles."""
-
-    executable: Path
-    preload: tuple[Path, ...]
-    folder: Path
-
-    def run(
-        self, wish: str, *arguments: str | Path, status: int = 5
-    ) -> subprocess.CompletedProcess[str]:
-        """Run it with `wish` in its environment."""
-        environment = os.environ | {
-            "RACESHIM_LOCKPROFILE": wish,
-            "LD_PRELOAD": " ".join(map(str, self.preload)),
-            "TSAN_OPTIONS": "atexit_sleep_ms=0",
-        }
-        done = subprocess.run(
-            [self.executable, *arguments], env=environment, cwd=self.folder,
-            capture_output=True, text=True, check=False, timeout=100,
-        )  # fmt: skip
-        assert done.returncode == status, done.stderr
-        return done
-
-    def left(self) -> set[str]:
-        """Return what files there are, with `PID` in place of numbers."""
-        return {re.sub(r"\d{2,}", "PID", p.name) for p in self.folder.iterdir()}
-
-
-def compiled(folder: Path, compiler: str, *flags: str | Path) -> Path:
-    """Compile the program."""
-    folder.mkdir(exist_ok=True)
-    run(compiler, *FLAGS, SOURCE, *flags, "-o", folder / "locking")
-    return folder / "locking"
+asked = partial(Program, "RACESHIM_LOCKPROFILE")
 
 
 @pytest.fixture(scope="module")
 def plain(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Path, ...]]:
     """Return the program as everybody would build it, and what to preload."""
-    program = compiled(tmp_path_factory.mktemp("plain"), "clang-19")
+    program = compiled(tmp_path_factory.mktemp("plain"), "clang-19", "locking")
     return program, (sdk / "lib/libraceshim-locks.so",)
 
 
 @pytest.fixture
 def program(plain: tuple[Path, tuple[Path, ...]], tmp_path: Path) -> Program:
-    return Program(*plain, tmp_path)
+    return asked(*plain, tmp_path)
 
 
 def total(profile: Profile, kind: str, function: str = "", lock: str = "") -> int:
@@ -115,9 +80,9 @@ def check(profile: Profile) -> None:
 def test_waiting_and_holding_are_known(
     compiler: str, detector: str, sdk: Path, tmp_path: Path
 ) -> None:
-    executable = compiled(tmp_path / "build", compiler, *detector.split())
+    executable = compiled(tmp_path / "build", compiler, "locking", *detector.split())
     (tmp_path / "work").mkdir()
-    program = Program(executable, (sdk / "lib/libraceshim-locks.so",), tmp_path / "work")
+    program = asked(executable, (sdk / "lib/libraceshim-locks.so",), tmp_path / "work")
     done = program.run("locks.pb:1:1")
     assert not done.stderr
     assert done.stdout == f"{ROUNDS}\n"
@@ -156,7 +121,7 @@ def test_a_copy_that_watches_nothing_leaves_it_to_one_that_does(
 ) -> None:
     preload = (sdk / "lib/libraceshim.so", *program.preload)
     for order in (preload, preload[::-1]):
-        both = Program(program.executable, order, program.folder)
+        both = asked(program.executable, order, program.folder)
         assert not both.run("locks.pb:1:1").stderr
         check(read_file(program.folder / "locks.pb"))
         (program.folder / "locks.pb").unlink()
@@ -168,9 +133,9 @@ def linked(sdk: Path) -> tuple[str | Path, ...]:
 
 
 def test_a_program_that_nobody_watches_is_told(sdk: Path, tmp_path: Path) -> None:
-    executable = compiled(tmp_path / "build", "gcc-12", *linked(sdk))
+    executable = compiled(tmp_path / "build", "gcc-12", "locking", *linked(sdk))
     (tmp_path / "work").mkdir()
-    done = Program(executable, (), tmp_path / "work").run("locks.pb")
+    done = asked(executable, (), tmp_path / "work").run("locks.pb")
     assert done.stderr.endswith(
         ": no lock of the program's is watched: preload libraceshim-locks.so\n"
     )
@@ -179,9 +144,11 @@ def test_a_program_that_nobody_watches_is_told(sdk: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("compiler", ["clang-14", "clang-19"])
 def test_a_program_writes_its_profile_itself(compiler: str, sdk: Path, tmp_path: Path) -> None:
-    executable = compiled(tmp_path / "build", compiler, "-fsanitize=thread", *linked(sdk))
+    executable = compiled(
+        tmp_path / "build", compiler, "locking", "-fsanitize=thread", *linked(sdk)
+    )
     (tmp_path / "work").mkdir()
-    program = Program(executable, (), tmp_path / "work")
+    program = asked(executable, (), tmp_path / "work")
     program.run("", "write", "by-hand.pb")
     assert program.left() == {"by-hand.pb"}
     check(read_file(program.folder / "by-hand.pb"))
