@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from raceshim._errors import INTERRUPTED, Interrupted, RaceshimError, UsageError
-from raceshim._options import COMMAND_OPTIONS, OPTIONS, Settings, Value, resolve
+from raceshim._options import COMMAND_OPTIONS, FORMATS, OPTIONS, Settings, Value, resolve
 from raceshim.cc._compilers import COVER_MODES
 
 TYPE_CHECKING = False
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-#: Commands that have commands or a parser of their own.
-_ROOMS = ("audit", "baseline", "cover", "history", "prof", "trace")
+#: Commands that have commands or a parser of their own, and the module of each.
+_ROOMS = {
+    "audit": "audit._main",
+    "baseline": "history._baseline_main",
+    "cover": "cover._main",
+    "history": "history._main",
+    "prof": "prof._main",
+    "report": "view._main",
+    "trace": "trace._main",
+}
 _PATHS = ("cflags", "libs", "cmakedir", "includes", "pkgconfigdir", "version")
 
 
@@ -32,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return compile_main(words[1:], cxx=words[0] == "c++")
     try:
-        if words[:1] in ([room] for room in _ROOMS):
+        if words and words[0] in _ROOMS:
             return _room(words[0], words[1:])
         return _dispatch(words)
     except RaceshimError as error:
@@ -100,6 +108,10 @@ def build_parser() -> argparse.ArgumentParser:
         "raceshim audit --help",
     )
     audit.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    report = _add(
+        commands, "report", "make a page of what the gate has found; see raceshim report --help"
+    )
+    report.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     trace = _add(commands, "trace", "look at execution traces; see raceshim trace --help")
     trace.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     baseline = _add(
@@ -141,30 +153,11 @@ def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
 
 def _room(name: str, words: list[str]) -> int:
     """Run a command that has commands of its own; only it imports them."""
+    import importlib  # noqa: PLC0415 - the compiler wrapper starts without
+
     _interrupt_on_signals()
-    if name == "prof":
-        from raceshim.prof._main import main as prof_main  # noqa: PLC0415
-
-        return prof_main(words)
-    if name == "audit":
-        from raceshim.audit._main import main as audit_main  # noqa: PLC0415
-
-        return audit_main(words)
-    if name == "trace":
-        from raceshim.trace._main import main as trace_main  # noqa: PLC0415
-
-        return trace_main(words)
-    if name == "history":
-        from raceshim.history._main import main as history_main  # noqa: PLC0415
-
-        return history_main(words)
-    if name == "baseline":
-        from raceshim.history._baseline_main import main as baseline_main  # noqa: PLC0415
-
-        return baseline_main(words)
-    from raceshim.cover._main import main as cover_main  # noqa: PLC0415
-
-    return cover_main(words)
+    module = importlib.import_module(f"raceshim.{_ROOMS[name]}")
+    return int(module.main(words))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -299,7 +292,7 @@ def _judge_command(command: list[str], settings: Settings, *, any_detector: bool
         from raceshim.cover._gate import summary  # noqa: PLC0415
 
         stream.write(summary(cover_folder, settings))
-    if settings.json or settings.sarif or settings.junit or settings.github:
+    if any(getattr(settings, name) for name in FORMATS):
         from raceshim._formats import write_formats  # noqa: PLC0415
 
         write_formats(verdict, settings, detector)
@@ -328,8 +321,10 @@ def _judge_programs(paths: list[str], settings: Settings) -> int:
         verdicts = _tasks.gate_programs([Path(p) for p in paths], settings, started, done)
     here = Path.cwd()
     _output.show_programs(console, verdicts, here)
-    if settings.json is not None:
-        _files.write_text(settings.json, _files.programs_json(verdicts, here))
+    if settings.json is not None or settings.html is not None:
+        from raceshim._formats import write_programs  # noqa: PLC0415
+
+        write_programs(_files.programs_document(verdicts, here), settings)
     if settings.table is not None:
         _files.write_text(settings.table, _files.programs_markdown(verdicts, Path(settings.table)))
     return _verdicts.exit_code(verdicts)

@@ -46,31 +46,34 @@ def write_text(target: str, text: str) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def programs_json(verdicts: Sequence[CaseVerdict], root: Path) -> str:
+def programs_json(document: dict[str, object]) -> str:
     """Return the verdicts on programs as JSON."""
-    return _dump(
-        {
-            **_head("programs", exit_code(verdicts)),
-            "programs": [
-                {
-                    "program": str(relative(v.case.program.path, root)),
-                    "compiler": v.case.compiler.name,
-                    "detector": v.case.program.detector,
-                    "variant": v.case.variant,
-                    "expected": " or ".join(map(str, v.expected)),
-                    "verdict": v.verdict,
-                    "got": dict(sorted(v.got.items())),
-                    "runs": len(v.runs),
-                    "right": v.right,
-                    "reports": v.reports,
-                    "seconds": round(v.seconds, 3),
-                    "error": v.error,
-                }
-                for v in verdicts
-            ],
-            "totals": dict(sorted(Counter(v.verdict for v in verdicts).items())),
-        }
-    )
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def programs_document(verdicts: Sequence[CaseVerdict], root: Path) -> dict[str, object]:
+    """Return the verdicts on programs as a value."""
+    return {
+        **_head("programs", exit_code(verdicts)),
+        "programs": [
+            {
+                "program": str(relative(v.case.program.path, root)),
+                "compiler": v.case.compiler.name,
+                "detector": v.case.program.detector,
+                "variant": v.case.variant,
+                "expected": " or ".join(map(str, v.expected)),
+                "verdict": v.verdict,
+                "got": dict(sorted(v.got.items())),
+                "runs": len(v.runs),
+                "right": v.right,
+                "reports": v.reports,
+                "seconds": round(v.seconds, 3),
+                "error": v.error,
+            }
+            for v in verdicts
+        ],
+        "totals": dict(sorted(Counter(v.verdict for v in verdicts).items())),
+    }
 
 
 def programs_markdown(verdicts: Sequence[CaseVerdict], page: Path) -> str:
@@ -121,7 +124,3 @@ def _head(mode: str, code: int) -> dict[str, object]:
         "verdict": _WORDS[code],
         "exit_code": code,
     }
-
-
-def _dump(value: dict[str, object]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,14 +12,18 @@ from typing import TYPE_CHECKING
 
 from raceshim import __version__
 from raceshim._command import project_root
-from raceshim._files import write_text
-from raceshim.formats import _github, _json, _junit, _sarif
+from raceshim._errors import RaceshimError
+from raceshim._files import programs_json, write_text
+from raceshim.formats import _github, _gitlab, _json, _junit, _sarif
 from raceshim.formats._result import CanaryEvidence, CommandEnd, GateResult, Runs, stale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from raceshim._campaign import CampaignVerdict
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
+    from raceshim.cover._model import Row
 
 
 def write_formats(verdict: CommandVerdict, settings: Settings, detector: str | None) -> None:
@@ -34,12 +39,44 @@ def write_result(result: GateResult, settings: Settings) -> None:
         write_text(settings.sarif, _sarif.encode(result))
     if settings.junit is not None:
         write_text(settings.junit, _junit.encode(result))
+    if settings.gitlab is not None:
+        write_text(settings.gitlab, _gitlab.encode(result))
+    if settings.html is not None:
+        write_text(settings.html, _html(result, settings))
     if settings.github:
         sys.stdout.write(_github.commands(result))
         page = os.environ.get("GITHUB_STEP_SUMMARY")
         if page:
             with Path(page).open("a", encoding="utf-8") as file:
                 file.write(_github.summary(result))
+
+
+def write_programs(content: dict[str, object], settings: Settings) -> None:
+    """Write the verdicts on a folder of programs likewise."""
+    if settings.json is not None:
+        write_text(settings.json, programs_json(content))
+    if settings.html is not None:
+        from raceshim.formats._documents import Document  # noqa: PLC0415
+        from raceshim.view._page import page  # noqa: PLC0415
+
+        write_text(settings.html, page([Document("this run", "", content)]))
+
+
+def _html(result: GateResult, settings: Settings) -> str:
+    # Only the page needs all that makes it.
+    from raceshim.formats._documents import Document  # noqa: PLC0415
+    from raceshim.view._page import Extras, page  # noqa: PLC0415
+    from raceshim.view._source import Sources  # noqa: PLC0415
+
+    rows: Sequence[Row] = ()
+    if settings.coverdir is not None:
+        from raceshim.cover._gate import by_directory  # noqa: PLC0415
+
+        with contextlib.suppress(RaceshimError):  # has been told with the percentages
+            rows, _ = by_directory(Path(settings.coverdir), settings.jobs)
+    sources = Sources([Path(result.root), Path.cwd()])
+    content = _json.document(result)
+    return page([Document("this run", "", content)], Extras(sources=sources, coverage=rows))
 
 
 def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:

@@ -230,6 +230,20 @@ OPTIONS = {
         Option("sarif", str, None, "write the findings to FILE as SARIF 2.1.0", metavar="FILE"),
         Option("junit", str, None, "write the findings to FILE as JUnit XML", metavar="FILE"),
         Option(
+            "html",
+            str,
+            None,
+            "write a page for people to FILE: findings with their source, rates, tables",
+            metavar="FILE",
+        ),
+        Option(
+            "gitlab",
+            str,
+            None,
+            "write the findings to FILE as a code quality report of GitLab's",
+            metavar="FILE",
+        ),
+        Option(
             "github",
             truth,
             False,
@@ -249,6 +263,8 @@ OPTIONS = {
     )
 }
 
+#: The formats that a verdict is written in.
+FORMATS = ("json", "sarif", "junit", "html", "gitlab", "github")
 #: Which command takes which options.
 COMMAND_OPTIONS = {
     "cc": ("compiler", "detector", "cover", "locks"),
@@ -257,7 +273,7 @@ COMMAND_OPTIONS = {
         *("suppressions", "tolerate", "json"),
     ),
     "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "db", "locks")),
-    "merge": ("suppressions", "tolerate", "json", "sarif", "junit", "github"),
+    "merge": ("suppressions", "tolerate", *FORMATS),
     "repro": ("runs", "results", "timeout", "json"),
 }
 
@@ -290,6 +306,8 @@ class Settings:
     json: str | None
     sarif: str | None
     junit: str | None
+    html: str | None
+    gitlab: str | None
     github: bool
     table: str | None
     build_dir: str | None

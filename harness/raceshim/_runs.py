@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from raceshim._errors import CLEAN, RACES, ToolError, UsageError
 from raceshim._formats import result_of_runs, write_result
+from raceshim._options import FORMATS
 from raceshim._repeat import gate_repeatedly, plan_of
 from raceshim._replay import judge_lines, recall, remember, reproduce
 from raceshim.evidence._late import needs_names
@@ -82,7 +83,7 @@ def _tell(verdict: CampaignVerdict, settings: Settings, notes: list[str]) -> Non
     stream = _stream(settings)
     stream.write(runs_text(verdict, colour=stream.isatty()))
     stream.write("".join(f"  note: {note}\n" for note in notes))
-    if settings.json or settings.sarif or settings.junit or settings.github:
+    if any(getattr(settings, name) for name in FORMATS):
         try:
             write_result(result_of_runs(verdict), settings)
         except OSError as error:

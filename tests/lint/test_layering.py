@@ -132,10 +132,12 @@ HARNESS = {
     "evidence": {"report", "finding", "cc"},
     "runs": set(),
     "formats": {"evidence", "suppress", "finding", "report", "runs"},
-    "history": {"runs"},
-    "cover": {"cc"},
-    "prof": {"cc", "cover", "evidence", "formats"},
-    "trace": {"cc", "formats"},
+    "history": {"formats", "runs"},
+    "page": {"formats"},
+    "cover": {"cc", "page"},
+    "prof": {"cc", "cover", "evidence", "formats", "page"},
+    "trace": {"cc", "formats", "page"},
+    "view": {"cover", "finding", "formats", "page", "report", "runs", "trace"},
 }
 
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim.cover._model import Row, summary, total
+from raceshim.page._shell import block, document, inline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from raceshim.cover._model import File
 
 _STYLE = """\
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }
 table { border-collapse: collapse } td, th { padding: .15em .8em; text-align: left }
-td.n { text-align: right; color: #666; font-variant-numeric: tabular-nums }
-tr.yes td.s { background: #e6f4e6 } tr.no td.s { background: #fbe3e3 }
+td.n { text-align: right; color: var(--faint); font-variant-numeric: tabular-nums }
+tr.yes td.s { background: var(--ran) } tr.no td.s { background: var(--hit) }
 td.s { white-space: pre; font-family: ui-monospace, monospace; tab-size: 8 }
 tbody.source td { padding-top: 0; padding-bottom: 0 }
 """
@@ -44,12 +43,12 @@ def write_html(files: Sequence[File], folder: Path) -> None:
     for number, file in enumerate(files):
         name = f"{number}.html"
         (pages / name).write_text(_file_page(file), encoding="utf-8")
-        link = f'<a href="files/{name}">{html.escape(file.path)}</a>'
+        link = f'<a href="files/{name}">{inline(file.path)}</a>'
         rows.append(_row(link, summary(file)))
     rows.append(_row("<b>total</b>", total(files)))
     head = "<tr><th>file</th><th>lines</th><th>functions</th><th>branches</th></tr>"
     body = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
-    (folder / "index.html").write_text(_page("Coverage", body), encoding="utf-8")
+    (folder / "index.html").write_text(document(["Coverage"], body, style=_STYLE), encoding="utf-8")
 
 
 def _row(link: str, row: Row) -> str:
@@ -67,20 +66,12 @@ def _file_page(file: File) -> str:
         shown = "" if count is None else count
         rows.append(
             f'<tr class="{kind}" id="L{number}"><td class="n">{number}</td>'
-            f'<td class="n">{shown}</td><td class="s">{html.escape(line)}</td></tr>'
+            f'<td class="n">{shown}</td><td class="s">{block(line)}</td></tr>'
         )
     row = summary(file)
-    head = f"<p>lines {row.lines}, functions {row.functions}</p>"
-    body = f'{head}<table><tbody class="source">{chr(10).join(rows)}</tbody></table>'
-    return _page(file.path, body)
-
-
-def _page(title: str, body: str) -> str:
-    shown = html.escape(title)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{shown}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{shown}</h1>{body}</body></html>\n"
-    )
+    body = f'<table><tbody class="source">{chr(10).join(rows)}</tbody></table>'
+    told = f"lines {row.lines}, functions {row.functions}"
+    return document([file.path, told], body, style=_STYLE)
 
 
 def _source(file: File) -> Iterator[tuple[int, int | None, str]]:

@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raceshim._errors import CLEAN, RACES, ToolError, UsageError
+from raceshim.formats._documents import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +59,20 @@ def read(paths: Sequence[str]) -> list[Result]:
 
 
 def _read(path: str) -> Result:
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}") from None
-    try:
-        content = json.loads(data)
-        schema, mode = content["schema"], content["mode"]
-    except (ValueError, TypeError, KeyError):
-        raise ToolError(f"{path}: not written by raceshim gate --json") from None
-    if schema != _SCHEMA:
-        raise ToolError(f"{path}: schema {schema!r}; this raceshim knows {_SCHEMA}")
-    if mode != "command":
+    document = load(path)
+    if document.of_programs:
         raise UsageError(
             f"{path}: of a folder of programs, which have verdicts and no findings; "
             "write it with raceshim gate --json FILE -- COMMAND"
         )
+    content = document.content
     try:
         exit_code = int(content["exit_code"])
         once = int(exit_code in (CLEAN, RACES))
         runs = content.get("runs")
         return Result(
             path,
-            sha256(data).hexdigest(),
+            document.digest,
             tuple(map(str, content["command"])),
             str(content["detector"] or ""),
             datetime.fromisoformat(content["started"]).astimezone(UTC),

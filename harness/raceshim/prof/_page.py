@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import json
-from html import escape
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from raceshim.formats._plain import one_line
+from raceshim.page._shell import data, document, part
 from raceshim.prof._colours import Palette
 from raceshim.prof._tree import walk
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 
 #: What is less than such a part of all is left out: no zoom would find it, and pages would grow.
 _PARTS = 50_000
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def page(root: Node, profile: Profile, unit: str, namer: Namer, title: Sequence[str]) -> str:
@@ -36,7 +32,7 @@ def page(root: Node, profile: Profile, unit: str, namer: Namer, title: Sequence[
         name_of.append(names.setdefault(key, len(names)))
         cum.append(node.cum)
         flat.append(node.flat)
-    data = {
+    tree = {
         "unit": unit,
         "names": [list(key) for key in names],
         "depth": depths,
@@ -44,20 +40,6 @@ def page(root: Node, profile: Profile, unit: str, namer: Namer, title: Sequence[
         "cum": cum,
         "flat": flat,
     }
-    # In a script element only `<` could end it.
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
-    lines = [escape(one_line(line)) for line in title]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<title>{lines[0]}</title>\n<style>\n{_part('flamegraph.css')}</style>\n</head>\n<body>\n"
-        f"<h1>{lines[0]}</h1>\n<p>{'<br>'.join(lines[1:])}</p>\n{_part('flamegraph.html')}"
-        f'<script type="application/json" id="profile">{text}</script>\n'
-        f"<script>\n{_part('flamegraph.js')}</script>\n</body>\n</html>\n"
-    )
-
-
-def _part(name: str) -> str:
-    lines = (resources.files("raceshim.prof") / name).read_text(encoding="utf-8").splitlines(True)
-    return "".join(line for line in lines if "SPDX-License-Identifier" not in line)
+    body = part("prof", "flamegraph.html") + data("profile", tree)
+    style, script = (part("prof", f"flamegraph.{kind}") for kind in ("css", "js"))
+    return document(title, body, style=style, script=script)

@@ -14,7 +14,7 @@ def render_report(report: Report) -> str:
     process = f", process {report.pid}" if report.pid is not None else ""
     lines = [f"{report.detector}: {report.kind}{process}"]
     for stack in report.stacks:
-        lines += ["", f"  {_title(stack)}"]
+        lines += ["", f"  {stack_title(stack)}"]
         if not stack.restored:
             lines.append("    (the detector has lost this stack)")
         lines += [f"    {_frame(frame)}" for frame in stack.frames]
@@ -28,7 +28,8 @@ def render_report(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _title(stack: Stack) -> str:
+def stack_title(stack: Stack) -> str:
+    """Say what a stack is of."""
     access = stack.access
     if access is None:
         return (stack.label or "at").rstrip(":") + ":"
@@ -40,13 +41,17 @@ def _title(stack: Stack) -> str:
     return f"{previous}{atomic}{access.operation}{size}{thread}{held}:"
 
 
-def _frame(frame: Frame) -> str:
-    name = frame.function or "??"
+def frame_place(frame: Frame) -> str:
+    """Say where a frame is: in its source, or else in its module; nothing if nobody knows."""
     if frame.file is not None:
         place = frame.file
         place += f":{frame.line}" if frame.line else ""
-        place += f":{frame.column}" if frame.column else ""
-        return f"{name}  {place}"
+        return place + (f":{frame.column}" if frame.column else "")
     if frame.module is not None:
-        return f"{name}  ({frame.module}+{frame.offset or 0:#x})"
-    return name
+        return f"({frame.module}+{frame.offset or 0:#x})"
+    return ""
+
+
+def _frame(frame: Frame) -> str:
+    name, place = frame.function or "??", frame_place(frame)
+    return f"{name}  {place}" if place else name

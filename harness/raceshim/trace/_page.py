@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import json
-from html import escape
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from raceshim.formats._plain import one_line
+from raceshim.page._shell import data, document, part
 from raceshim.trace import _model
 from raceshim.trace._model import nest
 from raceshim.trace._summary import span
@@ -18,13 +16,12 @@ if TYPE_CHECKING:
 
 #: A browser draws so many without a pause; of more the shortest are left out, and the page says so.
 _MOST = 300_000
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _ORDER = {"thread": 0, "task": 1, "counter": 2, "process": 3, "tracer": 4}
 
 
 def page(trace: Trace, title: str | None = None) -> str:
     """Return the page."""
-    data, left_out = _data(trace)
+    events, left_out = _data(trace)
     lines = [title] if title else []
     lines.append(
         f"{trace.where}: {len(trace.events)} events over {span(trace.end - trace.begin)}"
@@ -34,18 +31,9 @@ def page(trace: Trace, title: str | None = None) -> str:
         lines.append(trace.cut)
     if left_out:
         lines.append(f"{left_out} of the shortest are not on this page")
-    lines = [escape(one_line(line)) for line in lines]
-    # In a script element only `<` could end it.
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<title>{lines[0]}</title>\n<style>\n{_part('timeline.css')}</style>\n</head>\n<body>\n"
-        f"<h1>{lines[0]}</h1>\n<p>{'<br>'.join(lines[1:])}</p>\n{_part('timeline.html')}"
-        f'<script type="application/json" id="trace">{text}</script>\n'
-        f"<script>\n{_part('timeline.js')}</script>\n</body>\n</html>\n"
-    )
+    body = part("trace", "timeline.html") + data("trace", events)
+    style, script = (part("trace", f"timeline.{kind}") for kind in ("css", "js"))
+    return document(lines, body, style=style, script=script)
 
 
 class _Texts:
@@ -76,7 +64,7 @@ def _data(trace: Trace) -> tuple[dict[str, object], int]:
     left_out += max(len(counters) - _MOST, 0)
     counters = counters[:_MOST]
     begin = trace.begin
-    data: dict[str, object] = {
+    shown: dict[str, object] = {
         "length": trace.end - begin,
         "tracks": [[one_line(_label(trace, track)), track.kind] for track in tracks],
         # track, depth, start, length (-1: not over at the end), name, arguments
@@ -101,8 +89,8 @@ def _data(trace: Trace) -> tuple[dict[str, object], int]:
         # from track and time, to track and time
         "flows": _flows(trace, places)[:_MOST],
     }
-    data["texts"] = list(texts.all)
-    return data, left_out
+    shown["texts"] = list(texts.all)
+    return shown, left_out
 
 
 def _tracks(trace: Trace) -> list[Track]:
@@ -145,8 +133,3 @@ def _flows(trace: Trace, places: dict[int, int]) -> list[list[int]]:
         for flow in event.ends:
             left.pop(flow, None)
     return found
-
-
-def _part(name: str) -> str:
-    lines = (resources.files("raceshim.trace") / name).read_text(encoding="utf-8").splitlines(True)
-    return "".join(line for line in lines if "SPDX-License-Identifier" not in line)
