@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "core/peek.h"
 #include "core/ticks.h"
 #include "core/unwind.h"
 #include "lockprof/events.h"
-#include "lockprof/peek.h"
 #include "lockprof/scale.h"
 #include "lockprof/waiters.h"
 #include "waiting.h"
@@ -23,9 +23,10 @@ static uint64_t ticks_of(uint64_t ns)
 /* A wait that has lasted so long. */
 static void pretend(uint64_t ns, const struct rshi_here *here)
 {
-	struct rshi_wait wait = {rshi_ticks_sig() - ticks_of(ns), 0};
+	const struct rshi_watched wait = {NULL, rshi_ticks_sig() - ticks_of(ns), 0};
+	const struct rshi_waited what = {RSHI_WAIT_SEM, 0, NULL};
 
-	rshi_wait_end(&wait, RSH_LOCK_SEM, 1, here);
+	rshi_events_watcher.end(&wait, &what, 1, here);
 }
 
 IN(in_short) void wait_short(void)
@@ -81,8 +82,8 @@ IN(in_release) void release(const void *lock)
 	const struct rshi_here here = RSHI_HERE();
 	struct rshi_release r;
 
-	if (rshi_release_begin(&r, lock))
-		rshi_release_end(&r, RSH_LOCK_MUTEX, &here);
+	if (rshi_events_watcher.release_begin(&r, lock))
+		rshi_events_watcher.release_end(&r, RSHI_WAIT_MUTEX, &here);
 }
 
 IN(in_releases) void release_often(void)
@@ -142,7 +143,8 @@ static void test_more_waiters_than_places(void)
 	static rshi_place places[8000];
 	static const int lock;
 	struct rsh_lockprof_stats before, after;
-	struct rshi_wait wait;
+	const struct rshi_waited what = {RSHI_WAIT_MUTEX, (uintptr_t)&lock, &lock};
+	struct rshi_watched wait;
 	uint32_t n, listed = 0;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
@@ -153,8 +155,8 @@ static void test_more_waiters_than_places(void)
 	CHECK(listed < sizeof(places) / sizeof(*places));
 	start_profiles(0, 1);
 	CHECK_EQ(rsh_lockprof_stats(&before), 0);
-	rshi_wait_begin(&wait, &lock);
-	CHECK_EQ(wait.place, 0);
+	rshi_events_watcher.begin(&wait, &what);
+	CHECK_EQ(wait.note, 0);
 	CHECK_EQ(rsh_lockprof_stats(&after), 0);
 	CHECK_EQ(after.unlisted, before.unlisted + 1);
 	CHECK_EQ(rshi_waiters_charge(&lock, 110, &n), 10 * (uint64_t)listed);

@@ -173,7 +173,7 @@ def test_hooks_are_there_if_they_are_asked_for(
 
 
 def test_the_list_of_the_linker_is_that_of_the_hooks() -> None:
-    functions = (ROOT / "shim/src/lockprof/functions.h").read_text().replace("\\\n", "")
+    functions = (ROOT / "shim/src/core/wait_functions.h").read_text().replace("\\\n", "")
     hooked = re.findall(r"RSHI_(?:LOCK|UNLOCK|COND|WAIT)\(\s*([a-z]\w+),\s+RSHI_LIST", functions)
     wrapped = re.findall(r"--wrap=(\w+)", WRAPS.read_text())
     assert len(hooked) == len(set(hooked)) > 20

@@ -22,7 +22,7 @@ SIGNAL_SOURCES = sorted(ROOT.glob("shim/src/**/*_sig.c"))
 # profiler, when threads begin and end.
 SAMPLING_SOURCES = [
     p for p in SIGNAL_SOURCES if p.parent.name == "core" and p.stem != "files_linux_sig"
-] + [ROOT / "shim/src/cpuprof/handler_sig.c", ROOT / "shim/src/cpuprof/begin_sig.c"]
+] + [ROOT / "shim/src/cpuprof/handler_sig.c", ROOT / "shim/src/cpuprof/follow_sig.c"]
 
 # Nothing but the library's own functions for handlers may be called from a handler.
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
@@ -47,7 +47,7 @@ DETECTORS_OWN = {f"__interceptor_{name}" for name in INTERPOSED}
 DETECTORS_LOCKS = {
     f"_ZN14__interception{length}real_{name}E"
     for length, name in re.findall(
-        r"HAS\((\d+), (\w+)\)", (ROOT / "shim/src/lockprof/hooks_behind.c").read_text()
+        r"HAS\((\d+), (\w+)\)", (ROOT / "shim/src/core/wait_hooks_behind.c").read_text()
     )
 }
 LOCKS = re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text())

@@ -5,7 +5,7 @@
 
 #include <raceshim/cpuprof.h>
 #include "core/files.h"
-#include "create.h"
+#include "follow.h"
 #include "fork.h"
 #include "output.h"
 #include "reader.h"
@@ -126,7 +126,7 @@ static int start(const struct rsh_cpuprof_options *o)
 
 	if (runs)
 		return EBUSY;
-	rshi_create_prepare();
+	rshi_births_follow(RSHI_FOLLOWER_PROFILE, &rshi_cpuprof_follower_sig);
 	err = rshi_slots_begin_sig();
 	if (err)
 		return err;

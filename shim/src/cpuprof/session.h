@@ -51,8 +51,6 @@ struct rshi_slot {
 	char name[RSHI_NAME];
 
 	/* from who makes the thread to the thread */
-	void *(*start)(void *arg);
-	void *arg;
 	const struct rshi_labels *labels;
 
 	/* atomic; stored with the table's lock held */

@@ -9,7 +9,7 @@
 
 #include "core/detector.h"
 #include "core/lock.h"
-#include "hooks.h"
+#include "core/wait_hooks.h"
 #include "lockprof.h"
 #include "output.h"
 
@@ -42,13 +42,12 @@ int rshi_lockprof_start(const struct rsh_lockprof_options *options)
 
 	rshi_lock(&session);
 	if (!is_prepared) {
-		rshi_peek_prove();
 		(void)pthread_atfork(before_fork, after_fork, in_child);
 		is_prepared = 1;
 	}
 	err = rshi_events_prepare();
 	if (!err)
-		err = rshi_hooks_start();
+		err = rshi_hooks_start(RSHI_WATCHER_PROFILE, &rshi_events_watcher);
 	if (!err) {
 		rshi_events_set_rates(options->block_rate, options->mutex_fraction);
 		rshi_lockprof_note(options);
@@ -64,7 +63,7 @@ int rshi_lockprof_stop(void)
 
 	rshi_lock(&session);
 	if (runs) {
-		rshi_hooks_stop();
+		rshi_hooks_stop(RSHI_WATCHER_PROFILE);
 		rshi_events_set_rates(0, 0);
 		runs = 0;
 		err = 0;

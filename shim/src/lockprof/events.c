@@ -11,6 +11,7 @@
 #include "core/ticks.h"
 #include "events.h"
 #include "scale.h"
+#include "waiters.h"
 
 #define STACKS_LIMIT ((size_t)16 << 20)
 
@@ -64,29 +65,39 @@ static void add(enum rshi_lock_profile profile, uint32_t kind, const struct rshi
 	__atomic_add_fetch(&r->values[DONE], count, __ATOMIC_RELEASE);
 }
 
-void rshi_wait_begin(struct rshi_wait *wait, const void *lock)
+_Static_assert((int)RSH_LOCK_MUTEX == (int)RSHI_WAIT_MUTEX &&
+                       (int)RSH_LOCK_READ == (int)RSHI_WAIT_READ &&
+                       (int)RSH_LOCK_WRITE == (int)RSHI_WAIT_WRITE &&
+                       (int)RSH_LOCK_COND == (int)RSHI_WAIT_COND &&
+                       (int)RSH_LOCK_SEM == (int)RSHI_WAIT_SEM &&
+                       (int)RSH_LOCK_BARRIER == (int)RSHI_WAIT_BARRIER &&
+                       (int)RSH_LOCK_JOIN == (int)RSHI_WAIT_JOIN,
+               "kinds are the watchers'");
+
+/* The note is the place among those who wait. */
+static void wait_begin(struct rshi_watched *w, const struct rshi_waited *what)
 {
-	wait->start = rshi_ticks_sig();
-	wait->place = 0;
-	if (!lock || !__atomic_load_n(&mutex_fraction, __ATOMIC_RELAXED))
+	w->since = rshi_ticks_sig();
+	w->note = 0;
+	if (!what->lock || !__atomic_load_n(&mutex_fraction, __ATOMIC_RELAXED))
 		return;
-	wait->place = rshi_waiters_enter(lock, wait->start);
-	if (!wait->place)
+	w->note = rshi_waiters_enter(what->lock, w->since);
+	if (!w->note)
 		ADD_ONE(counted.unlisted);
 }
 
-void rshi_wait_end(const struct rshi_wait *wait, uint32_t kind, int has_waited,
-                   const struct rshi_here *here)
+static void wait_end(const struct rshi_watched *w, const struct rshi_waited *what, int has_waited,
+                     const struct rshi_here *here)
 {
 	uint64_t now = rshi_ticks_sig(), rate, delay, count = 1;
 
-	rshi_waiters_leave(wait->place);
+	rshi_waiters_leave((rshi_place)w->note);
 	/* [LE5] acquire, pairs with [LE6]: the table is open. */
 	rate = __atomic_load_n(&block_rate, __ATOMIC_ACQUIRE);
 	if (!rate || !has_waited)
 		return;
 	ADD_ONE(counted.waits);
-	delay = now > wait->start ? rshi_ticks_to_ns(now - wait->start) : 0;
+	delay = now > w->since ? rshi_ticks_to_ns(now - w->since) : 0;
 	if (!delay)
 		delay = 1;
 	if (delay < rate) {
@@ -97,10 +108,10 @@ void rshi_wait_end(const struct rshi_wait *wait, uint32_t kind, int has_waited,
 		delay = rate;
 	}
 	ADD_ONE(counted.sampled);
-	add(RSHI_BLOCK_PROFILE, kind, here, count, delay);
+	add(RSHI_BLOCK_PROFILE, what->kind, here, count, delay);
 }
 
-int rshi_release_begin(struct rshi_release *release, const void *lock)
+static int release_begin(struct rshi_release *release, const void *lock)
 {
 	/* [LE7] acquire, pairs with [LE8]: the table is open. */
 	uint64_t fraction = __atomic_load_n(&mutex_fraction, __ATOMIC_ACQUIRE), ticks;
@@ -120,12 +131,14 @@ int rshi_release_begin(struct rshi_release *release, const void *lock)
 	return 1;
 }
 
-void rshi_release_end(const struct rshi_release *release, uint32_t kind,
-                      const struct rshi_here *here)
+static void release_end(const struct rshi_release *release, uint32_t kind,
+                        const struct rshi_here *here)
 {
 	ADD_ONE(counted.charged);
 	add(RSHI_MUTEX_PROFILE, kind, here, release->count, release->delay);
 }
+
+const struct rshi_watcher rshi_events_watcher = {wait_begin, wait_end, release_begin, release_end};
 
 int rshi_events_prepare(void)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RSH_LOCKPROF_HOOKS_H
-#define RSH_LOCKPROF_HOOKS_H
+#ifndef RSH_CORE_WAIT_HOOKS_H
+#define RSH_CORE_WAIT_HOOKS_H
 
 /* Which calls come to us, and which of them are looked at. */
 
 #include <stdint.h>
 
-#include "functions.h"
+#include "wait_functions.h"
 
 /* Each function has a number. */
 #define RSHI_LOCK(name, parameters, arguments, lock, kind, may_wait, mine) RSHI_N_##name,
@@ -31,9 +31,13 @@ static inline int rshi_is_watched_in_front(enum rshi_lock_function function)
 	return (int)(__atomic_load_n(&rshi_hooks_front, __ATOMIC_RELAXED) >> function & 1);
 }
 
-/* From now on, or not any more. Returns 0, or ENOSYS: there are no hooks at all. */
-int rshi_hooks_start(void);
-void rshi_hooks_stop(void);
+/*
+ * Tell @watcher from now on, or nobody at this place any more; who is in the middle of a call is told
+ * of its end. With the locks that the feature's own handler of forks takes. Returns 0, or ENOSYS:
+ * there are no hooks at all.
+ */
+int rshi_hooks_start(enum rshi_watcher_place place, const struct rshi_watcher *watcher);
+void rshi_hooks_stop(enum rshi_watcher_place place);
 
 /*
  * Put hooks behind the detector, whose runtime is linked into this program. Returns which functions
@@ -44,4 +48,4 @@ uint64_t rshi_hooks_behind(void);
 /* Defined where hooks in front have been linked into this program or library. */
 extern const char rshi_hooks_wrapped __attribute__((weak, visibility("hidden")));
 
-#endif /* RSH_LOCKPROF_HOOKS_H */
+#endif /* RSH_CORE_WAIT_HOOKS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RSH_LOCKPROF_PEEK_H
-#define RSH_LOCKPROF_PEEK_H
+#ifndef RSH_CORE_PEEK_H
+#define RSH_CORE_PEEK_H
 
 /*
  * Looking at libc's locks without touching them: would this call wait, does anybody wait? One relaxed
@@ -153,4 +153,4 @@ static inline const pthread_mutex_t *rshi_mutex_of(const mtx_t *m)
 	return (const pthread_mutex_t *)m;
 }
 
-#endif /* RSH_LOCKPROF_PEEK_H */
+#endif /* RSH_CORE_PEEK_H */

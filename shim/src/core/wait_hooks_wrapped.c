@@ -4,8 +4,8 @@
  * file, so it is in programs that want it only; the real functions are the detector's, or libc's.
  */
 
-#include "core/detector.h"
-#include "hooks.h"
+#include "detector.h"
+#include "wait_hooks.h"
 
 const char rshi_hooks_wrapped = 1;
 
@@ -26,4 +26,4 @@ static inline void push(uintptr_t pc)
 #define RSHI_PUSH(pc)         push(pc)
 #define RSHI_POP()            rshi_frame_pop()
 
-#include "hooks_body.h"
+#include "wait_hooks_body.h"

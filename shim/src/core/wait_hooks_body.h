@@ -12,10 +12,12 @@
  * other. What measures is a function of its own, so that the hook needs no frame.
  */
 
-#include "events.h"
-#include "hooks.h"
+#include "wait_hooks.h"
 
 #define RSHI_APART __attribute__((noinline))
+
+/* What is waited for is always the first argument. */
+#define RSHI_OF(first, ...) ((uintptr_t)(first))
 
 /* Of functions of POSIX, and of C11, whose own way to say so is no other's error. */
 #define RSHI_HAS_WAITED                                                                            \
@@ -26,16 +28,17 @@
 	RSHI_APART static int rshi_wait_##name(parameters)                                         \
 	{                                                                                          \
 		const struct rshi_here here = RSHI_HERE();                                         \
+		const struct rshi_waited what = {kind, RSHI_OF(arguments, 0), lock};               \
 		struct rshi_wait wait;                                                             \
 		int result;                                                                        \
                                                                                                    \
 		if (mine)                                                                          \
 			return RSHI_NEXT(name)(arguments);                                         \
-		rshi_wait_begin(&wait, lock);                                                      \
+		rshi_watch_begin(&wait, &what);                                                    \
 		RSHI_PUSH(here.pc);                                                                \
 		result = RSHI_NEXT(name)(arguments);                                               \
 		RSHI_POP();                                                                        \
-		rshi_wait_end(&wait, kind, RSHI_HAS_WAITED, &here);                                \
+		rshi_watch_end(&wait, &what, RSHI_HAS_WAITED, &here);                              \
 		return result;                                                                     \
 	}                                                                                          \
 	int RSHI_NAME(name)(parameters)                                                            \
@@ -50,16 +53,18 @@
 	RSHI_APART static int rshi_wait_##name(parameters)                                         \
 	{                                                                                          \
 		const struct rshi_here here = RSHI_HERE();                                         \
+		const struct rshi_watcher *profile;                                                \
 		struct rshi_release release;                                                       \
 		int result;                                                                        \
                                                                                                    \
-		if (!rshi_release_begin(&release, lock))                                           \
+		profile = rshi_watch_release(&release, lock);                                      \
+		if (!profile)                                                                      \
 			return RSHI_NEXT(name)(arguments);                                         \
 		RSHI_PUSH(here.pc);                                                                \
 		result = RSHI_NEXT(name)(arguments);                                               \
 		RSHI_POP();                                                                        \
 		if (!result)                                                                       \
-			rshi_release_end(&release, kind, &here);                                   \
+			profile->release_end(&release, kind, &here);                               \
 		return result;                                                                     \
 	}                                                                                          \
 	int RSHI_NAME(name)(parameters)                                                            \
@@ -74,18 +79,22 @@
 	RSHI_APART static int rshi_wait_##name(parameters)                                         \
 	{                                                                                          \
 		const struct rshi_here here = RSHI_HERE();                                         \
+		const struct rshi_watcher *profile = NULL;                                         \
 		struct rshi_release release;                                                       \
+		const struct rshi_waited what = {RSHI_WAIT_COND, RSHI_OF(arguments, 0), NULL};     \
 		struct rshi_wait wait;                                                             \
 		int result;                                                                        \
                                                                                                    \
 		/* Before it waits, since it may never come back. */                               \
-		if ((has_waiters) && rshi_release_begin(&release, lock))                           \
-			rshi_release_end(&release, RSH_LOCK_MUTEX, &here);                         \
-		rshi_wait_begin(&wait, NULL);                                                      \
+		if (has_waiters)                                                                   \
+			profile = rshi_watch_release(&release, lock);                              \
+		if (profile)                                                                       \
+			profile->release_end(&release, RSHI_WAIT_MUTEX, &here);                    \
+		rshi_watch_begin(&wait, &what);                                                    \
 		RSHI_PUSH(here.pc);                                                                \
 		result = RSHI_NEXT(name)(arguments);                                               \
 		RSHI_POP();                                                                        \
-		rshi_wait_end(&wait, RSH_LOCK_COND, RSHI_HAS_WAITED, &here);                       \
+		rshi_watch_end(&wait, &what, RSHI_HAS_WAITED, &here);                              \
 		return result;                                                                     \
 	}                                                                                          \
 	int RSHI_NAME(name)(parameters)                                                            \
@@ -100,14 +109,15 @@
 	RSHI_APART static int rshi_wait_##name(parameters)                                         \
 	{                                                                                          \
 		const struct rshi_here here = RSHI_HERE();                                         \
+		const struct rshi_waited what = {kind, RSHI_OF(arguments, 0), NULL};               \
 		struct rshi_wait wait;                                                             \
 		int result;                                                                        \
                                                                                                    \
-		rshi_wait_begin(&wait, NULL);                                                      \
+		rshi_watch_begin(&wait, &what);                                                    \
 		RSHI_PUSH(here.pc);                                                                \
 		result = RSHI_NEXT(name)(arguments);                                               \
 		RSHI_POP();                                                                        \
-		rshi_wait_end(&wait, kind, has_waited, &here);                                     \
+		rshi_watch_end(&wait, &what, has_waited, &here);                                   \
 		return result;                                                                     \
 	}                                                                                          \
 	int RSHI_NAME(name)(parameters)                                                            \

@@ -10,11 +10,11 @@
 #include <pthread.h>
 #include <threads.h>
 
-#include <raceshim/cpuprof.h>
+#include <raceshim/raceshim.h>
 
-#include "core/detector.h"
-#include "create.h"
-#include "slots.h"
+#include "births.h"
+#include "detector.h"
+#include "lock.h"
 
 typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
@@ -40,33 +40,21 @@ static create_function *next; /* atomic; whoever looks it up finds the same */
 /* libc keeps the values of so many keys in the thread itself; for more it allocates. */
 #define KEYS_IN_THREAD 32
 
-static pthread_key_t key;
-static uint32_t has_key; /* atomic: the key is there; stored with the session's lock */
+_Static_assert(_Generic((pthread_key_t)0, unsigned int: 1, default: 0), "keys are numbers");
 
-static void leave(void *slot)
+void rshi_births_follow(enum rshi_follower_place place, const struct rshi_follower *follower)
 {
-	(void)slot;
-	rshi_slot_leave_sig();
-}
+	static struct rshi_lock lock;
+	static int is_prepared; /* guarded by it */
+	pthread_key_t key;
 
-static void keep(void)
-{
-	/* [CK2] acquire, pairs with [CK1]: the key. */
-	if (__atomic_load_n(&has_key, __ATOMIC_ACQUIRE))
-		(void)pthread_setspecific(key, &key);
-}
-
-void rshi_create_prepare(void)
-{
-	static int is_prepared; /* guarded by the session's lock */
-
-	if (is_prepared)
-		return;
+	rshi_lock(&lock);
+	if (!is_prepared && !pthread_key_create(&key, rshi_births_leave_sig) &&
+	    key < KEYS_IN_THREAD)
+		rshi_births_keep_sig(pthread_setspecific, key);
 	is_prepared = 1;
-	rshi_thread_set_keep_sig(keep);
-	/* [CK1] release, pairs with [CK2]: the key. */
-	if (!pthread_key_create(&key, leave) && key < KEYS_IN_THREAD)
-		__atomic_store_n(&has_key, 1, __ATOMIC_RELEASE);
+	rshi_births_add_sig(place, follower);
+	rshi_unlock(&lock);
 }
 
 static create_function *find_next(void)
@@ -89,22 +77,19 @@ RSH_API int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *
 {
 	const struct rshi_caller caller = RSHI_CALLER(pthread_create);
 	create_function *create = find_next();
-	struct rshi_slot *slot;
+	struct rshi_birth *birth;
 	int err;
 
 	if (!create)
 		return ENOSYS;
-	slot = rshi_slot_reserve_sig();
+	birth = rshi_birth_make_sig(start, arg);
 	/* A jump, so that a detector finds the caller's address and no other. */
-	if (!slot)
+	if (!birth)
 		return create(thread, attr, start, arg);
-	slot->start = start;
-	slot->arg = arg;
-	slot->labels = rshi_labels_sig;
 	rshi_frame_push(&caller);
-	err = create(thread, attr, rshi_thread_begin_sig, slot);
+	err = create(thread, attr, rshi_birth_begin_sig, birth);
 	rshi_frame_pop();
 	if (err)
-		rshi_slot_cancel_sig(slot);
+		rshi_birth_cancel_sig(birth);
 	return err;
 }

@@ -5,7 +5,7 @@
  * then exactly what it would be without us. Where there are no such pointers there are no such hooks.
  */
 
-#include "hooks.h"
+#include "wait_hooks.h"
 
 /* The runtime's own names, in C++: with the length of the last part. */
 #define RUNTIME_HAS                                                                                \
@@ -37,7 +37,7 @@
 #define RSHI_PUSH(pc)         ((void)(pc))
 #define RSHI_POP()            ((void)0)
 
-#include "hooks_body.h"
+#include "wait_hooks_body.h"
 
 #define HAS(length, name)                                                                          \
 	extern void *rshi_runtime_##name __asm__("_ZN14__interception" #length "real_" #name "E")  \

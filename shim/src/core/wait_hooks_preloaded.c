@@ -11,8 +11,10 @@
 
 #include <dlfcn.h>
 
-#include "core/detector.h"
-#include "hooks.h"
+#include <raceshim/raceshim.h>
+
+#include "detector.h"
+#include "wait_hooks.h"
 
 const char rshi_hooks_wrapped = 1;
 
@@ -79,4 +81,4 @@ __attribute__((constructor(101))) static void find_all(void)
 #define RSHI_PUSH(pc)         push(pc)
 #define RSHI_POP()            rshi_frame_pop()
 
-#include "hooks_body.h"
+#include "wait_hooks_body.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RSH_LOCKPROF_FUNCTIONS_H
-#define RSH_LOCKPROF_FUNCTIONS_H
+#ifndef RSH_CORE_WAIT_FUNCTIONS_H
+#define RSH_CORE_WAIT_FUNCTIONS_H
 
 /*
  * libc's functions that wait, and those that let others go on: the one list of them. Whoever stands in
@@ -28,10 +28,9 @@
 #include <threads.h>
 #include <time.h>
 
-#include <raceshim/lockprof.h>
-
-#include "core/sys.h"
 #include "peek.h"
+#include "sys.h"
+#include "waits.h"
 
 #define RSHI_LIST(...) __VA_ARGS__
 
@@ -45,43 +44,43 @@
 
 #define RSHI_FUNCTIONS_OF_MUTEXES                                                                  \
 	RSHI_LOCK(pthread_mutex_lock, RSHI_LIST(pthread_mutex_t *m), RSHI_LIST(m), m,              \
-	          RSH_LOCK_MUTEX, RSHI_MUTEX_HELD(m), RSHI_MUTEX_MINE(m))                          \
+	          RSHI_WAIT_MUTEX, RSHI_MUTEX_HELD(m), RSHI_MUTEX_MINE(m))                         \
 	RSHI_LOCK(pthread_mutex_timedlock,                                                         \
 	          RSHI_LIST(pthread_mutex_t *m, const struct timespec *until),                     \
-	          RSHI_LIST(m, until), m, RSH_LOCK_MUTEX, RSHI_MUTEX_HELD(m), RSHI_MUTEX_MINE(m))  \
+	          RSHI_LIST(m, until), m, RSHI_WAIT_MUTEX, RSHI_MUTEX_HELD(m), RSHI_MUTEX_MINE(m)) \
 	RSHI_LOCK(pthread_mutex_clocklock,                                                         \
 	          RSHI_LIST(pthread_mutex_t *m, clockid_t clock, const struct timespec *until),    \
-	          RSHI_LIST(m, clock, until), m, RSH_LOCK_MUTEX, RSHI_MUTEX_HELD(m),               \
+	          RSHI_LIST(m, clock, until), m, RSHI_WAIT_MUTEX, RSHI_MUTEX_HELD(m),              \
 	          RSHI_MUTEX_MINE(m))                                                              \
 	RSHI_UNLOCK(pthread_mutex_unlock, RSHI_LIST(pthread_mutex_t *m), RSHI_LIST(m), m,          \
-	            RSH_LOCK_MUTEX, RSHI_MUTEX_WAITED(m))                                          \
-	RSHI_LOCK(mtx_lock, RSHI_LIST(mtx_t *m), RSHI_LIST(m), m, RSH_LOCK_MUTEX,                  \
+	            RSHI_WAIT_MUTEX, RSHI_MUTEX_WAITED(m))                                         \
+	RSHI_LOCK(mtx_lock, RSHI_LIST(mtx_t *m), RSHI_LIST(m), m, RSHI_WAIT_MUTEX,                 \
 	          RSHI_MUTEX_HELD(rshi_mutex_of(m)), RSHI_MUTEX_MINE(rshi_mutex_of(m)))            \
 	RSHI_LOCK(mtx_timedlock, RSHI_LIST(mtx_t *m, const struct timespec *until),                \
-	          RSHI_LIST(m, until), m, RSH_LOCK_MUTEX, RSHI_MUTEX_HELD(rshi_mutex_of(m)),       \
+	          RSHI_LIST(m, until), m, RSHI_WAIT_MUTEX, RSHI_MUTEX_HELD(rshi_mutex_of(m)),      \
 	          RSHI_MUTEX_MINE(rshi_mutex_of(m)))                                               \
-	RSHI_UNLOCK(mtx_unlock, RSHI_LIST(mtx_t *m), RSHI_LIST(m), m, RSH_LOCK_MUTEX,              \
+	RSHI_UNLOCK(mtx_unlock, RSHI_LIST(mtx_t *m), RSHI_LIST(m), m, RSHI_WAIT_MUTEX,             \
 	            RSHI_MUTEX_WAITED(rshi_mutex_of(m)))
 
 #define RSHI_FUNCTIONS_OF_RWLOCKS                                                                  \
 	RSHI_LOCK(pthread_rwlock_rdlock, RSHI_LIST(pthread_rwlock_t *l), RSHI_LIST(l), l,          \
-	          RSH_LOCK_READ, RSHI_NO_READERS(l), 0)                                            \
+	          RSHI_WAIT_READ, RSHI_NO_READERS(l), 0)                                           \
 	RSHI_LOCK(pthread_rwlock_timedrdlock,                                                      \
 	          RSHI_LIST(pthread_rwlock_t *l, const struct timespec *until),                    \
-	          RSHI_LIST(l, until), l, RSH_LOCK_READ, RSHI_NO_READERS(l), 0)                    \
+	          RSHI_LIST(l, until), l, RSHI_WAIT_READ, RSHI_NO_READERS(l), 0)                   \
 	RSHI_LOCK(pthread_rwlock_clockrdlock,                                                      \
 	          RSHI_LIST(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until),   \
-	          RSHI_LIST(l, clock, until), l, RSH_LOCK_READ, RSHI_NO_READERS(l), 0)             \
+	          RSHI_LIST(l, clock, until), l, RSHI_WAIT_READ, RSHI_NO_READERS(l), 0)            \
 	RSHI_LOCK(pthread_rwlock_wrlock, RSHI_LIST(pthread_rwlock_t *l), RSHI_LIST(l), l,          \
-	          RSH_LOCK_WRITE, RSHI_NO_WRITERS(l), 0)                                           \
+	          RSHI_WAIT_WRITE, RSHI_NO_WRITERS(l), 0)                                          \
 	RSHI_LOCK(pthread_rwlock_timedwrlock,                                                      \
 	          RSHI_LIST(pthread_rwlock_t *l, const struct timespec *until),                    \
-	          RSHI_LIST(l, until), l, RSH_LOCK_WRITE, RSHI_NO_WRITERS(l), 0)                   \
+	          RSHI_LIST(l, until), l, RSHI_WAIT_WRITE, RSHI_NO_WRITERS(l), 0)                  \
 	RSHI_LOCK(pthread_rwlock_clockwrlock,                                                      \
 	          RSHI_LIST(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until),   \
-	          RSHI_LIST(l, clock, until), l, RSH_LOCK_WRITE, RSHI_NO_WRITERS(l), 0)            \
+	          RSHI_LIST(l, clock, until), l, RSHI_WAIT_WRITE, RSHI_NO_WRITERS(l), 0)           \
 	RSHI_UNLOCK(pthread_rwlock_unlock, RSHI_LIST(pthread_rwlock_t *l), RSHI_LIST(l), l,        \
-	            RSH_LOCK_WRITE, RSHI_RWLOCK_WAITED(l))
+	            RSHI_WAIT_WRITE, RSHI_RWLOCK_WAITED(l))
 
 #define RSHI_FUNCTIONS_OF_CONDITIONS                                                               \
 	RSHI_COND(pthread_cond_wait, RSHI_LIST(pthread_cond_t *c, pthread_mutex_t *m),             \
@@ -104,25 +103,25 @@
 #define RSHI_JOIN_RESULT    (!result || result == ETIMEDOUT)
 
 #define RSHI_FUNCTIONS_THAT_WAIT                                                                   \
-	RSHI_WAIT(sem_wait, RSHI_LIST(sem_t *s), RSHI_LIST(s), RSH_LOCK_SEM, RSHI_SEM_EMPTY(s),    \
+	RSHI_WAIT(sem_wait, RSHI_LIST(sem_t *s), RSHI_LIST(s), RSHI_WAIT_SEM, RSHI_SEM_EMPTY(s),   \
 	          RSHI_SEM_RESULT)                                                                 \
 	RSHI_WAIT(sem_timedwait, RSHI_LIST(sem_t *s, const struct timespec *until),                \
-	          RSHI_LIST(s, until), RSH_LOCK_SEM, RSHI_SEM_EMPTY(s), RSHI_SEM_RESULT)           \
+	          RSHI_LIST(s, until), RSHI_WAIT_SEM, RSHI_SEM_EMPTY(s), RSHI_SEM_RESULT)          \
 	RSHI_WAIT(sem_clockwait,                                                                   \
 	          RSHI_LIST(sem_t *s, clockid_t clock, const struct timespec *until),              \
-	          RSHI_LIST(s, clock, until), RSH_LOCK_SEM, RSHI_SEM_EMPTY(s), RSHI_SEM_RESULT)    \
+	          RSHI_LIST(s, clock, until), RSHI_WAIT_SEM, RSHI_SEM_EMPTY(s), RSHI_SEM_RESULT)   \
 	RSHI_WAIT(pthread_barrier_wait, RSHI_LIST(pthread_barrier_t *b), RSHI_LIST(b),             \
-	          RSH_LOCK_BARRIER, 1, RSHI_BARRIER_RESULT)                                        \
+	          RSHI_WAIT_BARRIER, 1, RSHI_BARRIER_RESULT)                                       \
 	RSHI_WAIT(pthread_join, RSHI_LIST(pthread_t t, void **value), RSHI_LIST(t, value),         \
-	          RSH_LOCK_JOIN, 1, RSHI_JOIN_RESULT)                                              \
+	          RSHI_WAIT_JOIN, 1, RSHI_JOIN_RESULT)                                             \
 	RSHI_WAIT(pthread_timedjoin_np,                                                            \
 	          RSHI_LIST(pthread_t t, void **value, const struct timespec *until),              \
-	          RSHI_LIST(t, value, until), RSH_LOCK_JOIN, 1, RSHI_JOIN_RESULT)                  \
+	          RSHI_LIST(t, value, until), RSHI_WAIT_JOIN, 1, RSHI_JOIN_RESULT)                 \
 	RSHI_WAIT(pthread_clockjoin_np,                                                            \
 	          RSHI_LIST(pthread_t t, void **value, clockid_t clock,                            \
 	                    const struct timespec *until),                                         \
-	          RSHI_LIST(t, value, clock, until), RSH_LOCK_JOIN, 1, RSHI_JOIN_RESULT)           \
-	RSHI_WAIT(thrd_join, RSHI_LIST(thrd_t t, int *value), RSHI_LIST(t, value), RSH_LOCK_JOIN,  \
+	          RSHI_LIST(t, value, clock, until), RSHI_WAIT_JOIN, 1, RSHI_JOIN_RESULT)          \
+	RSHI_WAIT(thrd_join, RSHI_LIST(thrd_t t, int *value), RSHI_LIST(t, value), RSHI_WAIT_JOIN, \
 	          1, RSHI_JOIN_RESULT)
 
 #define RSHI_FUNCTIONS                                                                             \
@@ -131,4 +130,4 @@
 	RSHI_FUNCTIONS_OF_CONDITIONS                                                               \
 	RSHI_FUNCTIONS_THAT_WAIT
 
-#endif /* RSH_LOCKPROF_FUNCTIONS_H */
+#endif /* RSH_CORE_WAIT_FUNCTIONS_H */
