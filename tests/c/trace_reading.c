@@ -67,25 +67,19 @@ static void read_names(struct names *names, const unsigned char *p, const unsign
 	}
 }
 
-static void read_event(const unsigned char **p, const unsigned char *end, struct trace_event *e,
-                       const struct names *names, uint64_t last)
+static const char *get_name(const unsigned char **p, const unsigned char *end,
+                            const struct names *names)
 {
-	uint64_t delta, name;
+	uint64_t name = get_var(p, end);
 
-	CHECK(*p < end);
-	e->kind = *(*p)++;
-	CHECK(e->kind >= RSHI_TRACE_INSTANT && e->kind <= RSHI_TRACE_LOG);
-	delta = get_var(p, end);
-	CHECK(delta > 0);
-	e->time = last + delta;
-	CHECK(e->time > last);
-	name = get_var(p, end);
 	CHECK(name < NAMES && (!name || names->text[name]));
-	e->name = name ? names->text[name] : "?";
-	e->a = 0;
-	e->b = 0;
-	e->text = NULL;
-	e->length = 0;
+	return name ? names->text[name] : "?";
+}
+
+/* What follows a name, or what stands there instead. */
+static void read_values(const unsigned char **p, const unsigned char *end, struct trace_event *e,
+                        const struct names *names)
+{
 	switch (e->kind) {
 	case RSHI_TRACE_INSTANT_2:
 		e->a = get_zigzag(p, end);
@@ -96,13 +90,19 @@ static void read_event(const unsigned char **p, const unsigned char *end, struct
 		e->a = get_zigzag(p, end);
 		break;
 	case RSHI_TRACE_TASK:
+	case RSHI_TRACE_WAIT:
+	case RSHI_TRACE_WAIT_END:
 		e->a = get_var(p, end);
 		e->b = get_var(p, end);
 		break;
 	case RSHI_TRACE_TASK_END:
 	case RSHI_TRACE_FLOW:
 	case RSHI_TRACE_FLOW_END:
+	case RSHI_TRACE_THREAD:
 		e->a = get_var(p, end);
+		break;
+	case RSHI_TRACE_CALL:
+		e->b = get_var(p, end);
 		break;
 	case RSHI_TRACE_LOG:
 		e->length = get_var(p, end);
@@ -110,9 +110,37 @@ static void read_event(const unsigned char **p, const unsigned char *end, struct
 		e->text = (const char *)*p;
 		*p += e->length;
 		break;
+	case RSHI_TRACE_SAMPLE:
+		e->a = get_var(p, end);
+		CHECK(e->a <= RSHI_TRACE_FRAMES);
+		for (uint64_t i = 0; i < e->a; i++)
+			e->frames[i] = get_name(p, end, names);
+		break;
 	default:
 		break;
 	}
+}
+
+static void read_event(const unsigned char **p, const unsigned char *end, struct trace_event *e,
+                       const struct names *names, uint64_t last)
+{
+	uint64_t delta;
+
+	CHECK(*p < end);
+	e->kind = *(*p)++;
+	CHECK(e->kind >= RSHI_TRACE_INSTANT && e->kind < RSHI_TRACE_KINDS);
+	delta = get_var(p, end);
+	CHECK(delta > 0);
+	e->time = last + delta;
+	CHECK(e->time > last);
+	e->name = "";
+	e->a = 0;
+	e->b = 0;
+	e->text = NULL;
+	e->length = 0;
+	if (e->kind < RSHI_TRACE_THREAD || e->kind >= RSHI_TRACE_CALL)
+		e->name = get_name(p, end, names);
+	read_values(p, end, e, names);
 }
 
 static uint64_t read_batch(struct trace_reading *r, const struct rshi_trace_batch *batch,
@@ -125,7 +153,7 @@ static uint64_t read_batch(struct trace_reading *r, const struct rshi_trace_batc
 
 	e.generation = batch->generation;
 	e.tid = batch->tid;
-	e.is_nested = batch->block.flags & RSHI_TRACE_NESTED;
+	e.is_nested = batch->block.flags & (RSHI_TRACE_NESTED | RSHI_TRACE_NOTED);
 	memcpy(e.thread, batch->thread, sizeof(e.thread));
 	for (uint32_t i = 0; i < batch->events; i++) {
 		read_event(&p, end, &e, names, last);

@@ -15,13 +15,14 @@
 struct trace_event {
 	uint64_t generation, time;
 	uint32_t tid;
-	uint32_t is_nested;
+	uint32_t is_nested; /* of a handler amid another event, or noted by somebody else */
 	char thread[16];
 	enum rshi_trace_kind kind;
 	const char *name; /* with a NUL */
 	uint64_t a, b;    /* values as they were emitted */
 	const char *text; /* without */
 	size_t length;
+	const char *frames[RSHI_TRACE_FRAMES]; /* of a sample: `a` of them */
 };
 
 struct trace_reading {

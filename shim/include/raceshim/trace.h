@@ -238,6 +238,27 @@ static inline void rsh_trace_log_if_on_sig(struct rsh_trace_name *category, cons
 #define RSH_TRACE_CLOCK_AUTO      0 /* the processor's, if it is fit for that; or else */
 #define RSH_TRACE_CLOCK_MONOTONIC 1 /* CLOCK_MONOTONIC */
 
+/*
+ * Automatic events: what the library notes by itself while somebody records who has asked for it.
+ *
+ * - threads: where one is made by pthread_create() (an arrow goes from there to where it begins),
+ *   begins, and ends;
+ * - waits: for mutexes, reader-writer locks, condition variables, semaphores, barriers and threads to
+ *   join, if it has to be waited. The program's calls have to come to the library, for which
+ *   <raceshim/lockprof.h> has the ways; otherwise there are none;
+ * - calls: of sources, see rsh_trace_source_add();
+ * - samples: those of a CPU profile that runs at the same time (<raceshim/cpuprof.h>), as stacks of
+ *   functions on the thread's track. They come a little later, and those that have not come when the
+ *   trace is stopped are not of it. Those of a raw profile come when the program reads them.
+ *
+ * No happens-before edge comes of any of them.
+ */
+#define RSH_TRACE_AUTO_THREADS 1u
+#define RSH_TRACE_AUTO_WAITS   2u
+#define RSH_TRACE_AUTO_CALLS   4u
+#define RSH_TRACE_AUTO_SAMPLES 8u
+#define RSH_TRACE_AUTO_ALL     15u
+
 /**
  * struct rsh_trace_options - how to trace; all zero is the default
  *
@@ -245,6 +266,7 @@ static inline void rsh_trace_log_if_on_sig(struct rsh_trace_name *category, cons
  *                used takes no memory
  * @period_ms:    how long a generation is, about; 0: 1000
  * @clock:        RSH_TRACE_CLOCK_*
+ * @automatic:    RSH_TRACE_AUTO_*; what is not to be had in this program is left out
  *
  * Return: nothing to return.
  * Threads: the caller's own memory.            Signals: a plain struct.
@@ -256,6 +278,7 @@ struct rsh_trace_options {
 	size_t buffer_bytes;
 	uint32_t period_ms;
 	uint32_t clock;
+	uint32_t automatic;
 };
 
 /**
@@ -263,7 +286,7 @@ struct rsh_trace_options {
  *
  * @options: or NULL for the default
  *
- * Return: 0; EINVAL (no such clock, or not enough bytes); EBUSY (a trace runs, or the one before has
+ * Return: 0; EINVAL (no such clock, no such events, or not enough bytes); EBUSY (a trace runs, or the one before has
  *	not been read to its end); ENOMEM. Nothing changes on failure.
  * Threads: any; calls are serialised.          Signals: not async-signal-safe.
  * Fork: the child starts stopped.              Blocks: for other threads in these functions.
@@ -337,6 +360,7 @@ RSH_API int rsh_trace_read(const void **data, size_t *n);
  * @buffers:    in use, of 64 KiB each
  * @threads:    for which there is memory: as many as have emitted at the same time
  * @clock:      not 0: times are CLOCK_MONOTONIC
+ * @automatic:  RSH_TRACE_AUTO_* that are on
  *
  * Return: nothing to return.
  * Threads: the caller's own memory.            Signals: a plain struct.
@@ -351,6 +375,7 @@ struct rsh_trace_stats {
 	uint32_t buffers;
 	uint32_t threads;
 	uint32_t clock;
+	uint32_t automatic;
 };
 
 /**
@@ -371,6 +396,7 @@ RSH_API int rsh_trace_stats(struct rsh_trace_stats *stats);
  *
  * @min_age_ms: of what can be written: as much of the past, if there is room; 0: 10000
  * @max_bytes:  of generations that are over, but for the last one, which is always kept; 0: 10 MiB
+ * @automatic:  RSH_TRACE_AUTO_*, as for a trace
  *
  * Return: nothing to return.
  * Threads: the caller's own memory.            Signals: a plain struct.
@@ -381,6 +407,7 @@ RSH_API int rsh_trace_stats(struct rsh_trace_stats *stats);
 struct rsh_flight_options {
 	uint32_t min_age_ms;
 	size_t max_bytes;
+	uint32_t automatic;
 };
 
 /**
@@ -392,7 +419,7 @@ struct rsh_flight_options {
  *
  * @options: or NULL for the default
  *
- * Return: 0; EINVAL (no such number of bytes); EBUSY (it runs); ENOMEM; EAGAIN (no thread, or a trace
+ * Return: 0; EINVAL (no such number of bytes, or no such events); EBUSY (it runs); ENOMEM; EAGAIN (no thread, or a trace
  *	that has not been read for long). Nothing changes on failure.
  * Threads: any; calls are serialised.          Signals: not async-signal-safe.
  * Fork: the child starts stopped.              Blocks: for other threads in these functions.
@@ -432,6 +459,87 @@ RSH_API int rsh_flight_write(const struct rsh_writer *w, size_t *written);
  * Detectors: nothing is annotated, no happens-before edge.
  */
 RSH_API int rsh_flight_stop(void);
+
+/**
+ * struct rsh_trace_source - who knows of calls that may wait: a plugin
+ *
+ * @is_on: whether they are asked for; the library's, read it with rsh_trace_source_is_on()
+ * @next:  the library's
+ *
+ * Return: nothing to return.
+ * Threads: static memory; all may use it.      Signals: a plain struct.
+ * Fork: copied; in the child @is_on is 0.      Blocks: no.
+ * Loss: none.
+ * Detectors: the library reads and writes it unseen.
+ */
+struct rsh_trace_source {
+	uint32_t is_on;
+	struct rsh_trace_source *next;
+};
+
+/**
+ * rsh_trace_source_add - tell a source from now on whether its calls are asked for
+ *
+ * Whoever stands in front of functions that may wait, input and output above all, adds itself once,
+ * and while it is on puts rsh_trace_call_sig() before a call and rsh_trace_call_end_sig() behind it.
+ * libraceshim-calls.so, a library to preload, is such a source for those of libc.
+ *
+ * @source: zeros; stays there until it is removed
+ *
+ * Return: 0; EINVAL (@source is NULL); EBUSY (it has been added).
+ * Threads: any; calls are serialised.          Signals: not async-signal-safe.
+ * Fork: the child's are off.                   Blocks: for other threads in these functions.
+ * Loss: none.
+ * Detectors: nothing is annotated, no happens-before edge.
+ */
+RSH_API int rsh_trace_source_add(struct rsh_trace_source *source);
+
+/**
+ * rsh_trace_source_remove - forget a source, before its memory is gone
+ *
+ * @source: is off when this returns
+ *
+ * Return: 0; ESRCH (it has not been added).
+ * Threads: any; calls are serialised.          Signals: not async-signal-safe.
+ * Fork: in the child likewise.                 Blocks: for other threads in these functions.
+ * Loss: none.
+ * Detectors: nothing is annotated, no happens-before edge.
+ */
+RSH_API int rsh_trace_source_remove(struct rsh_trace_source *source);
+
+static inline int rsh_trace_source_is_on(const struct rsh_trace_source *source)
+{
+	return __builtin_expect(__atomic_load_n(&source->is_on, __ATOMIC_RELAXED), 0) != 0;
+}
+
+/**
+ * rsh_trace_call_sig - this thread begins a call that may wait
+ *
+ * @name: of the function; static
+ * @of:   what it waits for: a descriptor, an address; or 0
+ *
+ * Return: what to hand to rsh_trace_call_end_sig(); 0: nothing was recorded.
+ * Threads: any, also while a detector does not know them. Signals: async-signal-safe.
+ * Fork: the child's are not recorded.          Blocks: no, as rsh_trace_emit().
+ * Loss: as rsh_trace_emit(); then its end is not recorded either.
+ * Detectors: nothing is annotated, no happens-before edge.
+ */
+RSH_API uint64_t rsh_trace_call_sig(struct rsh_trace_name *name, uint64_t of);
+
+/**
+ * rsh_trace_call_end_sig - it has come back
+ *
+ * A call that is left otherwise, by longjmp or by the thread's end, ends with what it is in.
+ *
+ * @call: what rsh_trace_call_sig() has returned
+ *
+ * Return: nothing.
+ * Threads: the one that has begun it.          Signals: async-signal-safe.
+ * Fork: the child's are not recorded.          Blocks: no.
+ * Loss: as rsh_trace_emit().
+ * Detectors: nothing is annotated, no happens-before edge.
+ */
+RSH_API void rsh_trace_call_end_sig(uint64_t call);
 
 #ifdef __cplusplus
 }

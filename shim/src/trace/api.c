@@ -6,6 +6,7 @@
 #include <raceshim/sigsafe.h>
 #include <raceshim/trace.h>
 
+#include "automatic.h"
 #include "core/detector.h"
 #include "generations.h"
 #include "read.h"
@@ -43,14 +44,27 @@ static int start(const struct rsh_trace_options *o)
 	session->is_traced = 1;
 	rshi_unlock(&session->lock);
 	__atomic_store_n(&rsh_trace_on, 1, __ATOMIC_RELAXED);
+	rshi_automatic_ask(RSHI_ASKED_BY_TRACE, o->automatic);
 	return 0;
+}
+
+int rshi_trace_start(const struct rsh_trace_options *options)
+{
+	int err;
+
+	if (options->automatic & ~RSH_TRACE_AUTO_ALL)
+		return EINVAL;
+	rshi_trace_fork_prepare();
+	rshi_lock(&rshi_trace_control);
+	err = start(options);
+	rshi_unlock(&rshi_trace_control);
+	return err;
 }
 
 __attribute__((noinline)) int rsh_trace_start(const struct rsh_trace_options *options)
 {
 	const struct rshi_caller caller = RSHI_CALLER(rsh_trace_start);
 	struct rsh_trace_options o = {0};
-	int err;
 
 	if (options) {
 		rshi_frame_push(&caller);
@@ -59,12 +73,9 @@ __attribute__((noinline)) int rsh_trace_start(const struct rsh_trace_options *op
 		o.buffer_bytes = options->buffer_bytes;
 		o.period_ms = options->period_ms;
 		o.clock = options->clock;
+		o.automatic = options->automatic;
 	}
-	rshi_trace_fork_prepare();
-	rshi_lock(&rshi_trace_control);
-	err = start(&o);
-	rshi_unlock(&rshi_trace_control);
-	return err;
+	return rshi_trace_start(&o);
 }
 
 int rsh_trace_stop(void)
@@ -74,6 +85,7 @@ int rsh_trace_stop(void)
 	rshi_did_release(&over);
 	rshi_lock(&rshi_trace_control);
 	if (rshi_session_trace.is_on) {
+		rshi_automatic_ask(RSHI_ASKED_BY_TRACE, 0);
 		__atomic_store_n(&rsh_trace_on, rshi_session_trace.is_kept, __ATOMIC_RELAXED);
 		rshi_session_trace.is_on = 0;
 		err = rshi_generations_advance(1);
@@ -133,6 +145,7 @@ __attribute__((noinline)) int rsh_trace_stats(struct rsh_trace_stats *stats)
 		now.lost[i] = __atomic_load_n(&s->lost[i], __ATOMIC_RELAXED);
 	now.buffers = __atomic_load_n(&s->buffers.in_use, __ATOMIC_RELAXED);
 	now.threads = __atomic_load_n(&s->thread_count, __ATOMIC_RELAXED);
+	now.automatic = __atomic_load_n(&s->automatic, __ATOMIC_RELAXED);
 	now.clock = rshi_session_trace.is_traced && s->unit == RSHI_TRACE_NS;
 	rshi_unlock(&rshi_session_trace.lock);
 	rshi_frame_push(&caller);

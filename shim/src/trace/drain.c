@@ -144,8 +144,9 @@ static void take_back(void)
 		continue;
 }
 
-int rshi_drain_start(const char *path, int is_raw)
+int rshi_drain_start(const char *path, int is_raw, uint32_t automatic)
 {
+	const struct rsh_trace_options options = {.automatic = automatic};
 	int err = make_file(path);
 
 	if (err)
@@ -156,7 +157,7 @@ int rshi_drain_start(const char *path, int is_raw)
 	__atomic_store_n(&drain.is_done, 0, __ATOMIC_RELAXED);
 	err = is_raw ? 0 : make_encoder();
 	if (!err)
-		err = rsh_trace_start(NULL);
+		err = rshi_trace_start(&options);
 	if (!err) {
 		err = rshi_thread_make(run);
 		if (err)

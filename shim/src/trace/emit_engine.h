@@ -150,9 +150,8 @@ static inline uint64_t rshi_zigzag(uint64_t v)
 	return v << 1 ^ (uint64_t)((int64_t)v >> 63);
 }
 
-static inline unsigned char *rshi_put_head(const struct rshi_trace *s, struct rshi_trace_thread *t,
-                                           uint32_t depth, unsigned char *p, uint32_t kind,
-                                           uint32_t number)
+static inline unsigned char *rshi_put_time(const struct rshi_trace *s, struct rshi_trace_thread *t,
+                                           uint32_t depth, unsigned char *p, uint32_t kind)
 {
 	uint64_t last = t->last[depth];
 	uint64_t now = __builtin_expect(s->unit == RSHI_TRACE_TSC, 1) ? rshi_ticks_sig()
@@ -162,8 +161,7 @@ static inline unsigned char *rshi_put_head(const struct rshi_trace *s, struct rs
 		now = last + 1;
 	t->last[depth] = now;
 	*p++ = (unsigned char)kind;
-	p = rshi_put_number(p, now - last);
-	return rshi_put_number(p, number);
+	return rshi_put_number(p, now - last);
 }
 
 static inline uint32_t rshi_number_of(struct rshi_trace *s, struct rsh_trace_name *name)
@@ -174,19 +172,15 @@ static inline uint32_t rshi_number_of(struct rshi_trace *s, struct rsh_trace_nam
 	return __builtin_expect(number != 0, 1) ? number : rshi_names_number(&s->names, name);
 }
 
-static inline int rshi_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t a, uint64_t b)
+/* @number: of the name; of an event without one, what stands in its place. */
+static inline int rshi_emit_numbered(struct rshi_trace *s, uint32_t kind, uint32_t number,
+                                     uint64_t a, uint64_t b)
 {
-	struct rshi_trace *s = &rshi_trace_sig;
 	struct rshi_trace_lane *lane;
 	struct rshi_section in;
-	uint32_t number;
 	unsigned char *p;
-	int err;
+	int err = rshi_section_enter(s, &in);
 
-	if (kind - RSHI_TRACE_INSTANT > RSHI_TRACE_FLOW_END - RSHI_TRACE_INSTANT)
-		return EINVAL;
-	number = rshi_number_of(s, name);
-	err = rshi_section_enter(s, &in);
 	if (err)
 		return err;
 	lane = &in.thread->lanes[in.depth][in.generation & 1];
@@ -196,7 +190,9 @@ static inline int rshi_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t
 	           !rshi_lane_open(s, &in, RSHI_TRACE_EVENT_MAX)) {
 		err = rshi_lose(s, RSHI_TRACE_LOST_BUFFER);
 	} else {
-		p = rshi_put_head(s, in.thread, in.depth, lane->p, kind, number);
+		p = rshi_put_time(s, in.thread, in.depth, lane->p, kind);
+		if (kind != RSHI_TRACE_THREAD_END)
+			p = rshi_put_number(p, number);
 		switch (kind) {
 		case RSHI_TRACE_INSTANT_2:
 			p = rshi_put_number(p, rshi_zigzag(a));
@@ -213,6 +209,9 @@ static inline int rshi_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t
 		case RSHI_TRACE_TASK_END:
 		case RSHI_TRACE_FLOW:
 		case RSHI_TRACE_FLOW_END:
+		case RSHI_TRACE_WAIT:
+		case RSHI_TRACE_WAIT_END:
+		case RSHI_TRACE_CALL:
 			p = rshi_put_number(p, a);
 			break;
 		default:
@@ -223,6 +222,15 @@ static inline int rshi_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t
 	}
 	rshi_section_leave(&in);
 	return err;
+}
+
+static inline int rshi_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t a, uint64_t b)
+{
+	struct rshi_trace *s = &rshi_trace_sig;
+
+	if (kind - RSHI_TRACE_INSTANT > RSHI_TRACE_FLOW_END - RSHI_TRACE_INSTANT)
+		return EINVAL;
+	return rshi_emit_numbered(s, kind, rshi_number_of(s, name), a, b);
 }
 
 /* @n: bytes of the text, at most RSHI_TRACE_TEXT. */
@@ -244,7 +252,8 @@ static inline int rshi_log(struct rsh_trace_name *category, const char *text, ui
 	           !rshi_lane_open(s, &in, need)) {
 		err = rshi_lose(s, RSHI_TRACE_LOST_BUFFER);
 	} else {
-		lane->p = rshi_put_head(s, in.thread, in.depth, lane->p, RSHI_TRACE_LOG, number);
+		lane->p = rshi_put_time(s, in.thread, in.depth, lane->p, RSHI_TRACE_LOG);
+		lane->p = rshi_put_number(lane->p, number);
 		lane->p = rshi_put_number(lane->p, n);
 		rsh_memcpy_sig(lane->p, text, n);
 		lane->p += n;

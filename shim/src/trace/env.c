@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* RACESHIM_TRACE=PATH[:raw]: a trace of the whole process, written while it runs. */
+/* RACESHIM_TRACE=PATH[:raw][:auto]: a trace of the whole process, written while it runs. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -7,21 +7,14 @@
 #include <raceshim/trace.h>
 
 #include "core/at_end.h"
-#include "core/wish.h"
 #include "drain.h"
+#include "wish.h"
 
-static int is_raw; /* written before main, by its only thread */
+static struct rshi_trace_wish wish; /* written before main, by its only thread */
 
 static const char *parse(const char *value, char *pattern)
 {
-	size_t n = rshi_wish_length(value), at = rshi_wish_last_part(value, n);
-
-	is_raw = at < n && rshi_wish_is_word(value + at, n - at, "raw");
-	if (is_raw)
-		n = at - 1;
-	if (!n)
-		return "there is no path: PATH[:raw]";
-	return rshi_wish_absolute(value, n, pattern);
+	return rshi_trace_wish(value, &wish, pattern);
 }
 
 static int begin(void);
@@ -38,7 +31,7 @@ static struct rshi_at_end at_end = {
 
 static int begin(void)
 {
-	return rshi_drain_start(at_end.path, is_raw);
+	return rshi_drain_start(at_end.path, (int)wish.is_raw, wish.automatic);
 }
 
 static void in_child(void)

@@ -6,6 +6,7 @@
 #include <raceshim/sigsafe.h>
 #include <raceshim/trace.h>
 
+#include "automatic.h"
 #include "blocks.h"
 #include "core/handed.h"
 #include "core/make_thread.h"
@@ -245,6 +246,7 @@ static int start(const struct rsh_flight_options *o)
 		return err;
 	}
 	__atomic_store_n(&rsh_trace_on, 1, __ATOMIC_RELAXED);
+	rshi_automatic_ask(RSHI_ASKED_BY_FLIGHT, o->automatic);
 	return 0;
 }
 
@@ -254,6 +256,7 @@ static void stop(void)
 	struct rshi_trace_session *session = &rshi_session_trace;
 	struct kept *kept, *open[2];
 
+	rshi_automatic_ask(RSHI_ASKED_BY_FLIGHT, 0);
 	__atomic_store_n(&rsh_trace_on, session->is_on, __ATOMIC_RELAXED);
 	session->is_kept = 0;
 	if (!session->is_on)
@@ -290,8 +293,9 @@ __attribute__((noinline)) int rsh_flight_start(const struct rsh_flight_options *
 		rshi_frame_pop();
 		o.min_age_ms = options->min_age_ms;
 		o.max_bytes = options->max_bytes;
+		o.automatic = options->automatic;
 	}
-	if (o.max_bytes > (size_t)1 << 40)
+	if (o.max_bytes > (size_t)1 << 40 || o.automatic & ~RSH_TRACE_AUTO_ALL)
 		return EINVAL;
 	rshi_trace_fork_prepare();
 	rshi_lock(&rshi_flight_switch);

@@ -5,6 +5,7 @@
 
 #include <raceshim/trace.h>
 
+#include "automatic.h"
 #include "flight.h"
 #include "generations.h"
 #include "read.h"
@@ -28,6 +29,7 @@ static void after(void)
 static void in_child(void)
 {
 	__atomic_store_n(&rsh_trace_on, 0, __ATOMIC_RELAXED);
+	rshi_automatic_forked();
 	rshi_generations_forked();
 	rshi_flight_forked();
 	rshi_trace_read_forked();

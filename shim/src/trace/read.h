@@ -4,8 +4,13 @@
 
 #include <stddef.h>
 
+#include <raceshim/trace.h>
+
 /* The next bytes, as rsh_trace_read(). */
 int rshi_trace_read(const void **data, size_t *n);
+
+/* As rsh_trace_start(), @options not NULL, without telling a detector. */
+int rshi_trace_start(const struct rsh_trace_options *options);
 
 /* In a forked child: nobody reads. */
 void rshi_trace_read_forked(void);

@@ -34,6 +34,15 @@ struct rshi_trace_lane {
 	uint32_t events;      /* in the open batch */
 };
 
+/* What a thread is waiting for, as its end is written. */
+struct rshi_trace_wait_open {
+	uint32_t kind;   /* RSHI_TRACE_WAIT_END or RSHI_TRACE_CALL_END */
+	uint32_t number; /* what for, or the name */
+	uint64_t of;
+};
+
+#define RSHI_TRACE_OPEN 8u /* waits within waits, in handlers: what is deeper is not written */
+
 struct rshi_trace_thread {
 	struct rshi_trace_thread
 	        *next;    /* immutable once it is in the list, which it never leaves */
@@ -42,6 +51,9 @@ struct rshi_trace_thread {
 	uint32_t nested;  /* the owner's: a handler is in the middle of one, too */
 	uint32_t tid;     /* the owner's */
 	uint64_t last[RSHI_TRACE_LANES]; /* the owner's, in a section: time of the last event */
+	uint32_t open_count;             /* the owner's: waits that have begun */
+	uint32_t open_since;             /* the owner's: s->switched when they did */
+	struct rshi_trace_wait_open open[RSHI_TRACE_OPEN];
 	/* The owner's, in a section; of generations that end, who ends them. */
 	struct rshi_trace_lane lanes[RSHI_TRACE_LANES][2];
 };
@@ -106,6 +118,8 @@ struct rshi_trace {
 	uint32_t look; /* so many threads, before it is looked for those that have ended */
 	uint64_t lost[RSHI_TRACE_LOST_CLASSES]; /* since the process began */
 	uint64_t id;                            /* the last number of a task or flow */
+	uint32_t automatic;                     /* RSH_TRACE_AUTO_* that are on */
+	uint32_t switched;                      /* how often that has changed */
 
 	struct rshi_parking reader, recorder;
 };

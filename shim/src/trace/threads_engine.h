@@ -91,6 +91,7 @@ static inline void rshi_thread_adopt(struct rshi_trace *s, struct rshi_trace_thr
 	generation = __atomic_load_n(&s->generation, __ATOMIC_ACQUIRE);
 	t->tid = (uint32_t)rshi_gettid_sig();
 	t->nested = 0;
+	t->open_count = 0;
 	for (int i = 0; i < RSHI_TRACE_LANES && generation; i++)
 		t->lanes[i][generation & 1].limit = NULL;
 	/* [TS1] release, pairs with [TS3] and [TS4]. */
