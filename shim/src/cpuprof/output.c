@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/files.h"
+#include "core/samples.h"
 #include "core/ticks.h"
 #include "core/whole_file.h"
 #include "encode/pprof.h"
@@ -148,12 +149,52 @@ static void add_sample(const uint64_t *record, struct thread *thread)
 	out->truncated += end != RSHI_END_ROOT && end != RSHI_END_USER;
 }
 
+/* What this record is to somebody else. Returns 0 if it is no sample. */
+static int to_sample(const uint64_t *record, struct thread *thread, struct rshi_cpu_sample *sample)
+{
+	const uint64_t *header = record + 2;
+
+	if (rshi_record_kind(record) != RSHI_SAMPLE)
+		return 0;
+	sample->tid = (int)(header[RSHI_HEADER_THREAD] >> 32);
+	sample->ticks = record[1];
+	sample->pcs = (const uintptr_t *)(header + RSHI_HEADER_WORDS);
+	sample->n = rshi_record_length(record) - 2 - RSHI_HEADER_WORDS;
+	if (thread->tid != sample->tid) {
+		thread->tid = sample->tid;
+		rshi_slot_name_sig(thread->tid, thread->name);
+	}
+	sample->thread = thread->name;
+	return 1;
+}
+
+void rshi_output_share(const uint64_t *records, size_t n)
+{
+	const struct rshi_sample_sink *sink = rshi_samples_sink();
+	struct thread thread = {0};
+	struct rshi_cpu_sample sample;
+
+	if (!sink)
+		return;
+	for (size_t i = 0; i < n; i += rshi_record_length(&records[i])) {
+		if (to_sample(&records[i], &thread, &sample))
+			sink->announce(&sample);
+	}
+	for (size_t i = 0; i < n; i += rshi_record_length(&records[i])) {
+		if (to_sample(&records[i], &thread, &sample))
+			sink->take(&sample);
+		else
+			sink->lose(records[i + 2 + RSHI_HEADER_WORDS]);
+	}
+}
+
 /* The pool's one door leads here. */
 static int emit(void *arg, int tid, const uint64_t *records, size_t n)
 {
 	struct thread *thread = arg;
 
 	(void)tid; /* the records have it, also those of threads without a ring */
+	rshi_output_share(records, n);
 	for (size_t i = 0; i < n; i += rshi_record_length(&records[i])) {
 		uint32_t kind = rshi_record_kind(&records[i]);
 

@@ -41,6 +41,9 @@ void rshi_output_end(void);
 /* Take everything out of the rings; with the lock. */
 void rshi_output_drain(void);
 
+/* Hand records over to who else wants samples; with the lock. */
+void rshi_output_share(const uint64_t *records, size_t n);
+
 /* Count records that somebody else takes, of a raw session; with the lock. */
 void rshi_output_count(const uint64_t *records, size_t n);
 

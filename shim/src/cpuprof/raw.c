@@ -34,6 +34,7 @@ static int keep(void *arg, int tid, const uint64_t *records, size_t n)
 	rsh_memcpy_sig(stage + used, records, n * sizeof(*records));
 	used += n;
 	rshi_output_count(records, n);
+	rshi_output_share(records, n);
 	return used > STAGE - CHUNK ? EAGAIN : 0;
 }
 

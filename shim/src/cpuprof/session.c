@@ -5,6 +5,7 @@
 
 #include <raceshim/cpuprof.h>
 #include "core/files.h"
+#include "core/samples.h"
 #include "follow.h"
 #include "fork.h"
 #include "output.h"
@@ -87,12 +88,21 @@ static int make_output(int is_raw)
 	return err;
 }
 
+/* What there is goes where samples go, now. */
+static void flush(void)
+{
+	rshi_lock(&rshi_output.lock);
+	rshi_output_drain();
+	rshi_unlock(&rshi_output.lock);
+}
+
 /* With everything there: let the samples come. */
 static int turn_on(void)
 {
 	struct rshi_cpuprof *s = &rshi_cpuprof_sig;
 	int err;
 
+	rshi_samples_from(flush);
 	s->pool = rshi_output.pool;
 	s->missed = 0;
 	s->fell_back = 0;

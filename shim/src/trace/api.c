@@ -8,6 +8,7 @@
 
 #include "automatic.h"
 #include "core/detector.h"
+#include "core/samples.h"
 #include "generations.h"
 #include "read.h"
 
@@ -83,6 +84,8 @@ int rsh_trace_stop(void)
 	int err = ESRCH;
 
 	rshi_did_release(&over);
+	/* Without the control: the source has a lock of its own, which forks take, too. */
+	rshi_samples_flush();
 	rshi_lock(&rshi_trace_control);
 	if (rshi_session_trace.is_on) {
 		rshi_automatic_ask(RSHI_ASKED_BY_TRACE, 0);

@@ -33,6 +33,8 @@ static void turn(void)
 		kinds &= ~RSH_TRACE_AUTO_WAITS;
 	if (kinds & RSH_TRACE_AUTO_THREADS)
 		rshi_births_follow(RSHI_FOLLOWER_TRACE, &rshi_trace_follower_sig);
+	if (kinds & RSH_TRACE_AUTO_SAMPLES)
+		rshi_trace_sample_prepare();
 	if (kinds == before)
 		return;
 	__atomic_add_fetch(&s->switched, 1, __ATOMIC_RELAXED);

@@ -14,6 +14,12 @@
 extern const struct rshi_watcher rshi_trace_watcher_sig;
 extern const struct rshi_follower rshi_trace_follower_sig;
 
+/* Where CPU samples go. */
+void rshi_trace_sample_prepare(void);
+
+/* In a forked child. */
+void rshi_trace_sample_forked(void);
+
 enum rshi_asker { RSHI_ASKED_BY_TRACE, RSHI_ASKED_BY_FLIGHT, RSHI_ASKERS };
 
 /* With the control: what one who records asks for from now on, RSH_TRACE_AUTO_*. */

@@ -31,6 +31,7 @@ static void in_child(void)
 	__atomic_store_n(&rsh_trace_on, 0, __ATOMIC_RELAXED);
 	rshi_automatic_forked();
 	rshi_generations_forked();
+	rshi_trace_sample_forked();
 	rshi_flight_forked();
 	rshi_trace_read_forked();
 	after();
