@@ -225,7 +225,7 @@ def test_of_a_killed_process_all_but_the_last_generation_is_there(lab: Lab, tmp_
 def test_what_is_wrong_is_said_and_the_program_runs(lab: Lab, tmp_path: Path) -> None:
     for value, message in (
         (f"{tmp_path}/none/x", "No such file or directory"),
-        (":raw", r"there is no path: PATH\[:raw\]"),
+        (":raw:waits", r"there is no path: PATH\[:raw\]\[:auto\]"),
         (f"{tmp_path}", "Is a directory"),
     ):
         done = subprocess.run(
