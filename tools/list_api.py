@@ -113,6 +113,7 @@ def api() -> str:
     """Return the whole list."""
     from raceshim._cli import build_parser  # noqa: PLC0415 - the installed package
     from raceshim.audit import _main as audit  # noqa: PLC0415
+    from raceshim.bisect import _main as bisect  # noqa: PLC0415
     from raceshim.cover import _main as cover  # noqa: PLC0415
     from raceshim.history import _baseline_main as baseline  # noqa: PLC0415
     from raceshim.history import _main as history  # noqa: PLC0415
@@ -122,6 +123,7 @@ def api() -> str:
     lines = set(c_lines()) | set(command_lines(build_parser(), "raceshim"))
     lines |= set(command_lines(audit.build_parser(), "raceshim audit"))
     lines |= set(command_lines(baseline.build_parser(), "raceshim baseline"))
+    lines |= set(command_lines(bisect.build_parser(), "raceshim bisect"))
     lines |= set(command_lines(history.build_parser(), "raceshim history"))
     lines |= set(command_lines(cover.build_parser(), "raceshim cover"))
     lines |= set(command_lines(prof.build_parser(), "raceshim prof"))

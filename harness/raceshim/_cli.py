@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "audit": "audit._main",
     "baseline": "history._baseline_main",
+    "bisect": "bisect._main",
     "cover": "cover._main",
     "history": "history._main",
     "prof": "prof._main",
@@ -120,6 +121,12 @@ def build_parser() -> argparse.ArgumentParser:
         "shut the gate for new findings only; see raceshim baseline --help",
     )
     baseline.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    bisect = _add(
+        commands,
+        "bisect",
+        "find the commit that a flaky race came with; see raceshim bisect --help",
+    )
+    bisect.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     history = _add(
         commands,
         "history",

@@ -95,6 +95,17 @@ def percentage(text: str) -> float:
     return value
 
 
+def probability(text: str) -> float:
+    """Read a probability, as 0.01 or 1%."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise ValueError(f"{text!r} is no probability, as 0.01 or 1%")
+    return value
+
+
 def day(text: str) -> str:
     """Read a date, as 2027-01-31."""
     from datetime import date  # noqa: PLC0415 - the compiler wrapper starts without

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The options of `raceshim audit`, `baseline` and `history`, which the other commands do without.
+"""The options of `raceshim audit`, `baseline`, `bisect` and `history`, which others do without.
 
-Declared as those in `_options` are. Only `db` is also read from the environment and pyproject.toml.
+Declared as those in `_options` are. Only what is declared there is also read from the environment
+and pyproject.toml.
 """
 
 from __future__ import annotations
 
-from raceshim._option_values import day, truth
+from raceshim._option_values import day, probability, truth
 from raceshim._options import OPTIONS, Option
 
 #: The options of `raceshim audit`.
@@ -81,4 +82,62 @@ HISTORY_COMMANDS = {
     "list": ("list all findings", "", ("db", "json")),
     "show": ("show how often a finding has shown at each commit", "FINGERPRINT", ("db", "json")),
     "commits": ("list all commits", "", ("db", "json")),
+}
+
+#: The options of `raceshim bisect`.
+BISECT_OPTIONS = {
+    option.name: option
+    for option in (
+        Option(
+            "good",
+            str,
+            None,
+            "a commit without the finding (several with commas between)",
+            metavar="REVISION,...",
+        ),
+        Option("bad", str, "HEAD", "a commit that has it (HEAD)", metavar="REVISION"),
+        Option(
+            "build",
+            str,
+            None,
+            "what builds a commit, for the shell; a commit at which it fails is not tested",
+            metavar="COMMAND",
+        ),
+        Option(
+            "error",
+            probability,
+            0.01,
+            "with which probability the commit may be the wrong one (0.01)",
+            metavar="P",
+        ),
+        Option(
+            "rate",
+            str,
+            None,
+            "how often the finding shows, instead of measuring it at the bad commit: 0.02 = that "
+            "is known; 3/200 = so many runs have shown it; FILE = that gate --json has written; "
+            "history = what the history knows of the bad commit",
+            metavar="RATE",
+        ),
+        Option(
+            "first_parent",
+            truth,
+            False,
+            "only commits of the branch that others were merged into",
+        ),
+        Option(
+            "incremental",
+            truth,
+            False,
+            "build upon what the commit before has left, instead of from nothing",
+        ),
+        Option("fresh", truth, False, "begin anew, where the same command was interrupted"),
+        *(
+            OPTIONS[name]
+            for name in (
+                *("detector", "jobs", "inputs", "policy", "seed", "timeout", "wait"),
+                *("evidence", "symbolize", "output", "db", "json"),
+            )
+        ),
+    )
 }

@@ -28,7 +28,7 @@ from raceshim.runs._plan import Plan
 from raceshim.runs._policies import AUTO, MIXED, PINNED, PRELOADED, Bandit, adapted, policies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import TextIO
 
     from raceshim._gate import CommandVerdict
@@ -124,7 +124,7 @@ def gate_repeatedly(
 
 def run_tasks(
     bench: Bench, setting: Setting, tasks: Iterator[Task], jobs: int, deadline: float | None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Run tasks, so many at a time, and give their results as they come.
 
     None begins after the deadline, but for the first. Whoever stops to ask ends those that run.

@@ -38,7 +38,7 @@ def gate(command: list[str], settings: Settings) -> int:
     """Run a command many times and tell the verdict."""
     if settings.coverdir is not None:
         raise UsageError("--cover is for a single run of a command: leave out --runs and its like")
-    _name_late(settings)
+    name_late(settings)
     total = plan_of(settings).total
     with _progress(total, "runs") as told:
         verdict = gate_repeatedly(command, settings, settings.detector, told)
@@ -57,7 +57,7 @@ def merge(files: list[str], settings: Settings) -> int:
 def repro(fingerprint: str, settings: Settings) -> int:
     """Run again what has shown a finding: 1 if it is shown again, 0 if not, 4 if nobody knows."""
     item = recall(fingerprint, settings.results)
-    _name_late(settings)
+    name_late(settings)
     stream = _stream(settings)
     stream.write(f"raceshim: {item.title}: {item.share.text()}; {item.task.text()}\n")
     stream.flush()
@@ -72,7 +72,7 @@ def repro(fingerprint: str, settings: Settings) -> int:
     return verdict.exit_code if verdict.exit_code != RACES else CLEAN
 
 
-def _name_late(settings: Settings) -> None:
+def name_late(settings: Settings) -> None:
     """Look names up once for all runs, where that can be done: a run that races is faster then."""
     if settings.symbolize is None and find_symbolizer() is not None:
         asked = os.environ.get("TSAN_OPTIONS", "")

@@ -125,6 +125,7 @@ def test_an_import_of_ctypes_is_seen() -> None:
 #: What the folders of the harness may import of each other, besides its errors and options.
 HARNESS = {
     "audit": set(),
+    "bisect": {"evidence", "finding", "formats", "history", "runs"},
     "cc": set(),
     "report": set(),
     "finding": {"report"},

@@ -41,6 +41,28 @@ def runs_to(rate: float, confidence: float = _CONFIDENCE) -> int | None:
     return max(1, math.ceil(math.log1p(-confidence) / math.log1p(-rate) - 1e-9))
 
 
+def at_most_so_often(shown: int, runs: int, rate: float) -> float:
+    """Return the probability that something of this rate shows in no more than so many runs."""
+    if shown >= runs or rate <= 0:
+        return 1.0
+    if rate >= 1:
+        return 0.0
+    term = math.lgamma(runs + 1)
+    return min(
+        1.0,
+        math.fsum(
+            math.exp(
+                term
+                - math.lgamma(k + 1)
+                - math.lgamma(runs - k + 1)
+                + k * math.log(rate)
+                + (runs - k) * math.log1p(-rate)
+            )
+            for k in range(shown + 1)
+        ),
+    )
+
+
 def missed(rate: float, runs: int) -> float:
     """Return the probability that something of this rate shows in none of the runs."""
     return (1 - rate) ** runs
