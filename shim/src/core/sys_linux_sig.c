@@ -12,8 +12,10 @@
 #include "sys.h"
 
 #if defined(__x86_64__)
+#include "restorer_x86_64.h"
 #include "syscall_x86_64.h"
 #elif defined(__aarch64__)
+#include "restorer_aarch64.h"
 #include "syscall_aarch64.h"
 #else
 #error "no system calls for this machine: add shim/src/core/syscall_<machine>.h"

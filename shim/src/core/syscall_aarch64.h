@@ -2,7 +2,7 @@
 #ifndef RSH_CORE_SYSCALL_H
 #define RSH_CORE_SYSCALL_H
 
-/* System calls on aarch64 Linux. Included once. */
+/* System calls on aarch64 Linux. */
 
 static inline long rshi_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -20,8 +20,5 @@ static inline long rshi_syscall(long number, long a, long b, long c, long d, lon
 	                 : "memory", "cc");
 	return x0;
 }
-
-/* The kernel's own, in the vdso. */
-#define RSHI_RESTORER ((void (*)(void))0)
 
 #endif /* RSH_CORE_SYSCALL_H */
