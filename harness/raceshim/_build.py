@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from raceshim._errors import BuildError, UsageError
 from raceshim._programs import CONTROL, Program
 from raceshim.cc import _cover_registrar, _prefix
+from raceshim.cc._command import schedule_flags
 from raceshim.cc._compilers import UNFOLDED, VALGRIND_TOOLS, Compiler
 from raceshim.cc._cover_flags import Wish
 
@@ -72,14 +73,18 @@ def can_be_covered(program: Program, compiler: Compiler, mode: str) -> bool:
 class Builder:
     """Builds into a folder; objects that programs share are compiled once."""
 
-    def __init__(self, folder: Path, level: str = "-O1", cover: str = "none") -> None:
+    def __init__(
+        self, folder: Path, level: str = "-O1", cover: str = "none", *, schedules: bool = False
+    ) -> None:
         """Use a folder; `level` is the optimisation for programs that ask for none.
 
-        `cover` is the mode of coverage that all gets that is instrumented.
+        `cover` is the mode of coverage that all gets that is instrumented. With `schedules`
+        programs under ThreadSanitizer are linked with what the policies hold them up by.
         """
         self.folder = folder.resolve()
         self.cover = cover
         self._level = level
+        self._schedules = schedules
         self._lock = threading.Lock()
         self._objects: dict[tuple[str, ...], Path] = {}
 
@@ -114,7 +119,10 @@ class Builder:
         share = _prefix.share(".")
         libs = [word.replace("{share}", share) for word in program.words("libs", compiler)]
         rest = [f"-L{folder}", "-Wl,-rpath,$ORIGIN", *libs]
-        end: list[str | Path] = ["-o", binary, *in_program, _prefix.archive(), *rest]
+        # In front of the archive, which leads the same calls elsewhere. Who asks for that keeps it.
+        perturbed = self._schedules and program.detector == "thread"
+        hooks = schedule_flags() if perturbed and not any("wrap" in word for word in libs) else []
+        end: list[str | Path] = ["-o", binary, *in_program, *hooks, _prefix.archive(), *rest]
         compile_c(compiler, [*flags, *sources, *objects, *end], folder)
         if mode == "none":
             return Built(case, binary)

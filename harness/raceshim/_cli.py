@@ -232,7 +232,7 @@ def _is_repeated(settings: Settings) -> bool:
 
 
 def _check_programs(settings: Settings) -> None:
-    for name in ("budget", "until_found", "shard", "results"):
+    for name in ("shard", "results"):
         if name in settings.told:
             raise UsageError(f"{OPTIONS[name].flag} is for a command: gate [options] -- COMMAND")
 

@@ -10,6 +10,7 @@ import pytest
 from raceshim._build import Builder, Case
 from raceshim._errors import UsageError
 from raceshim._programs import load_program
+from raceshim._series import runs_of
 from raceshim._tasks import compilers_of, gate_case
 from raceshim.cc._compilers import find_all
 from raceshim.formats._text import got_text
@@ -65,7 +66,7 @@ class ProgramItem(pytest.Item):
 
     def runtest(self) -> None:
         """Build it, run it, judge it."""
-        verdict = gate_case(self.case, self._builder(), settings(self.config).runs)
+        verdict = gate_case(self.case, self._builder(), runs_of(settings(self.config).runs))
         if verdict.verdict != "right":
             raise WrongVerdictError(verdict)
 

@@ -108,6 +108,14 @@ OPTIONS = {
             choices=("no", "yes"),
         ),
         Option(
+            "schedules",
+            str,
+            "no",
+            "yes = lead the program's accesses, atomic operations, and calls of threads and locks "
+            "through the library, so that the gate's policies reach them (ThreadSanitizer)",
+            choices=("no", "yes"),
+        ),
+        Option(
             "coverdir",
             str,
             None,
@@ -267,12 +275,12 @@ OPTIONS = {
 FORMATS = ("json", "sarif", "junit", "html", "gitlab", "github")
 #: Which command takes which options.
 COMMAND_OPTIONS = {
-    "cc": ("compiler", "detector", "cover", "locks"),
+    "cc": ("compiler", "detector", "cover", "locks", "schedules"),
     "run": (
         *("detector", "timeout", "wait", "evidence", "canary", "symbolize", "output"),
         *("suppressions", "tolerate", "json"),
     ),
-    "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "db", "locks")),
+    "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "db", "locks", "schedules")),
     "merge": ("suppressions", "tolerate", *FORMATS),
     "repro": ("runs", "results", "timeout", "json"),
 }
@@ -285,6 +293,7 @@ class Settings:
     detector: str
     cover: str
     locks: str
+    schedules: str
     coverdir: str | None
     jobs: int
     runs: int

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from raceshim._campaign import Campaign, CampaignVerdict
 from raceshim._command import Bench, Trial, project_root
 from raceshim._errors import Interrupted, ToolError, UsageError
-from raceshim.cc import _prefix
+from raceshim._perturbed import asked_of
 from raceshim.evidence._run import end_active
 from raceshim.formats._lines import Result, Setting, encode
 from raceshim.runs._plan import Plan
-from raceshim.runs._policies import AUTO, MIXED, PINNED, PRELOADED, Bandit, adapted, policies_of
+from raceshim.runs._policies import AUTO, MIXED, Bandit, adapted, policies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -165,18 +165,7 @@ def run_task(
 
 def trial_of(task: Task, limit: float | None) -> Trial:
     """Return what a task asks of a run."""
-    environ, preload, processor = task.environment(), None, None
-    if task.policy in PRELOADED:
-        preload = _prefix.perturb()
-        if not Path(preload).is_file():
-            raise ToolError(f"{preload} is not there: this raceshim cannot perturb schedules")
-        environ["RACESHIM_PERTURB"] = f"{task.policy}:{task.schedule_seed}"
-        # LLVM 23 and newer delay threads themselves; older runtimes pass over the option.
-        options = (os.environ.get("TSAN_OPTIONS", ""), "enable_adaptive_delay=1")
-        environ["TSAN_OPTIONS"] = ":".join(part for part in options if part)
-    if task.policy in PINNED:
-        processors = sorted(os.sched_getaffinity(0))
-        processor = processors[task.schedule_seed % len(processors)]
+    environ, preload, processor = asked_of(task, os.environ.get("TSAN_OPTIONS", ""))
     return Trial(environ, limit, quiet=True, preload=preload, processor=processor)
 
 

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 
 from raceshim._build import Builder, Built, Case, can_be_covered
 from raceshim._errors import BuildError, Interrupted, ToolError
-from raceshim._outcomes import observe
+from raceshim._outcomes import CLEAN as CLEAN_OUTCOME
+from raceshim._outcomes import is_right, observe
+from raceshim._perturbed import asked_of
 from raceshim._programs import Program, load_programs
+from raceshim._series import PLAIN, Series, series_of
 from raceshim._verdicts import CaseVerdict, ProgramRun
 from raceshim.cc._compilers import VALGRIND_TOOLS, Compiler, find_all, which
 from raceshim.evidence._late import Names, needs_names
@@ -28,6 +31,7 @@ from raceshim.report._parse import ParsedLog, parse_log
 
 if TYPE_CHECKING:
     from raceshim._options import Settings
+    from raceshim.runs._plan import Task
 
 #: A detector's exit status when it has reported something; programs must not use it themselves.
 _EXIT_CODE = 66
@@ -44,9 +48,10 @@ def gate_programs(
     """
     cases = plan(load(paths), settings)
     started(len(cases))
+    series = series_of(settings, len(cases))
     with _build_folder(settings) as folder, _late_names(settings) as names:
-        builder = Builder(folder, cover=settings.cover)
-        gate = functools.partial(gate_case, builder=builder, runs=settings.runs, names=names)
+        builder = Builder(folder, cover=settings.cover, schedules=series.perturbed)
+        gate = functools.partial(gate_case, builder=builder, series=series, names=names)
         return _in_parallel(gate, cases, settings.jobs, done)
 
 
@@ -79,24 +84,35 @@ def compilers_of(
     return fit[:1] if settings.compiler == "auto" else fit
 
 
-def gate_case(case: Case, builder: Builder, runs: int, names: Names | None = None) -> CaseVerdict:
+def gate_case(
+    case: Case, builder: Builder, series: Series, names: Names | None = None
+) -> CaseVerdict:
     """Build a case, run it, and judge what it showed; with `names`, it runs without any."""
     expected = case.program.outcomes(case.variant, case.compiler)
+    racy = all(outcome.kind != CLEAN_OUTCOME for outcome in expected)
     try:
-        built = builder.build(case)
+        with series.case() as turns:
+            built = builder.build(case)
+            shown: list[ProgramRun] = []
+            for task in turns:
+                one = run_program(built, names, task)
+                shown.append(one)
+                turns.learn(task, [str(sign) for sign in one.signs if sign.kind != CLEAN_OUTCOME])
+                if series.until_found and racy and is_right(one.signs, expected):
+                    break
     except BuildError as error:
         return CaseVerdict(case, expected, (), str(error))
-    return CaseVerdict(case, expected, tuple(run_program(built, names) for _ in range(runs)))
+    return CaseVerdict(case, expected, tuple(shown), once=series.perturbed)
 
 
-def run_program(built: Built, names: Names | None = None) -> ProgramRun:
-    """Run a program once."""
+def run_program(built: Built, names: Names | None = None, task: Task | None = None) -> ProgramRun:
+    """Run a program once, as a task says."""
     if not _may_be_late(built.case.program, built.case.compiler):
         names = None
     program, compiler = built.case.program, built.case.compiler
-    found = _run_once(built, (), names)
+    found = _run_once(built, (), names, task)
     if "unexpected memory mapping" in {f.kind for p in found[1] for f in p.failures}:
-        found = _run_once(built, ("setarch", "-R"), names)
+        found = _run_once(built, ("setarch", "-R"), names, task)
     ended, parsed, evidence = found
     wanted = program.get("stdout", compiler)
     signs = observe(
@@ -114,11 +130,12 @@ def run_program(built: Built, names: Names | None = None) -> ProgramRun:
         ended.seconds,
         evidence,
         cut_short or all(p.complete for p in parsed),
+        task.policy if task else PLAIN,
     )
 
 
 def _run_once(
-    built: Built, prefix: Sequence[str], names: Names | None
+    built: Built, prefix: Sequence[str], names: Names | None, task: Task | None
 ) -> tuple[Ended, list[ParsedLog], bool]:
     program, compiler = built.case.program, built.case.compiler
     detector = program.detector
@@ -127,6 +144,11 @@ def _run_once(
     clean = {k: v for k, v in os.environ.items() if not k.endswith("SAN_OPTIONS")}
     if built.cover_dir:
         clean.setdefault("RACESHIM_COVERDIR", str(built.cover_dir))
+    processor = None
+    if task is not None:
+        asked, preload, processor = asked_of(task, "")
+        # The program's own options come last, and so hold.
+        own = asked | ({"LD_PRELOAD": preload} if preload else {}) | own
     with LogFolder() as logs:
         options = f"exitcode={_EXIT_CODE}:{program.get('options', compiler).replace(' ', ':')}"
         late = names is not None
@@ -141,6 +163,7 @@ def _run_once(
             timeout=program.timeout,
             cwd=built.binary.parent,
             capture=True,
+            processor=processor,
         )
         processes = read_processes(logs, names)
         ran = {p.detector for p in processes} | logs.started()

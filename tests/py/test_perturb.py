@@ -64,7 +64,7 @@ def decide(tmp_path_factory: pytest.TempPathFactory) -> Decide:
         "clang-19",
         tmp_path_factory.mktemp("decide") / "decisions",
         *(f"-I{SOURCES}", f"-I{SHIM}"),
-        *(SOURCES / "decisions.c", SHIM / "perturb" / "perturb.c"),
+        *(SOURCES / "decisions.c", SHIM / "perturb" / "perturb.c", SHIM / "perturb" / "turns.c"),
     )
 
     def decisions(wish: str, events: int = 300) -> list[str]:

@@ -12,7 +12,9 @@ after them is passed on in place. What is added:
 - with `--cover=MODE`: what makes the compiler count, and at each link the registrar, which tells
   the library where this executable or shared library has its counters (`_cover_flags`,
   `_cover_registrar`);
-- with `--locks=yes`, at each link: what makes the linker lead calls of locks to the library.
+- with `--locks=yes`, at each link: what makes the linker lead calls of locks to the library;
+- with `--schedules=yes`, where ThreadSanitizer and an executable are linked: what makes the linker
+  lead accesses, and calls of locks and threads, to what the gate's policies do with them.
 
 Nothing is added to questions (`--version`, `-print-…`). `-r` gets the instrumentation but neither
 the detector's runtime nor the archive, which belong into the final link. Under clang, a shared
@@ -123,6 +125,7 @@ def command(  # noqa: PLR0913 - one for each option
     cxx: bool,
     cover: str = "none",
     locks: str = "no",
+    schedules: str = "no",
 ) -> list[str]:
     """Return the command line that the compiler gets."""
     program = compiler.cxx if cxx else compiler.cc
@@ -145,8 +148,15 @@ def command(  # noqa: PLR0913 - one for each option
     if asked.links and asked.relocatable and compiler.family == "clang" and detector != "none":
         end = ["-fno-sanitize-link-runtime"]
     if asked.links and not asked.relocatable:
+        if schedules == "yes" and detector == "thread" and not asked.shared:
+            end += schedule_flags()
         end += _library(asked, compiler, locks=locks == "yes")
     return [program, *front, *arguments, *end]
+
+
+def schedule_flags() -> list[str]:
+    """Return what the link of an executable needs for its accesses to be perturbed."""
+    return [f"-Wl,@{_prefix.share('schedules.wrap')}", "-Xlinker", _prefix.schedules()]
 
 
 def _library(asked: _Arguments, compiler: Compiler, *, locks: bool) -> list[str]:
@@ -209,6 +219,11 @@ def main(arguments: list[str], *, cxx: bool) -> int:
         given, rest = split_options(arguments)
         settings = resolve(given)
         compiler = find(settings.compiler)
+        if settings.locks == settings.schedules == "yes":
+            raise UsageError(
+                "--locks=yes and --schedules=yes lead the same calls to different places: build "
+                "once for profiles of locks, and once for the gate"
+            )
         if not compiler.has(settings.detector):
             raise UsageError(f"{compiler.name} has no {settings.detector} sanitizer; clang has")
         line = command(
@@ -218,6 +233,7 @@ def main(arguments: list[str], *, cxx: bool) -> int:
             cxx=cxx,
             cover=settings.cover,
             locks=settings.locks,
+            schedules=settings.schedules,
         )
         for number in (
             _signal.SIGPIPE,

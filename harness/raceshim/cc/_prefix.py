@@ -61,6 +61,11 @@ def perturb() -> str:
     return f"{prefix()}/lib/libraceshim-perturb.so"
 
 
+def schedules() -> str:
+    """Return the library of the hooks that are linked to make unlikely schedules."""
+    return f"{prefix()}/lib/libraceshim-schedules.a"
+
+
 def canary() -> str:
     """Return the library of the gate's known race, which is preloaded."""
     return f"{prefix()}/lib/libraceshim-canary.so"

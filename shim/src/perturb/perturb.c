@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The policies: what is done at an event. */
 
-#include <asm/unistd.h>
 #include <linux/resource.h>
-#include <linux/time_types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "perturb.h"
-
-#if defined(__x86_64__)
-#include "core/syscall_x86_64.h"
-#elif defined(__aarch64__)
-#include "core/syscall_aarch64.h"
-#else
-#error "no system calls for this machine: add shim/src/core/syscall_<machine>.h"
-#endif
+#include "system.h"
+#include "turns.h"
 
 #define WISH "RACESHIM_PERTURB="
 
@@ -24,6 +16,9 @@
    locks a million times becomes hardly slower. */
 #define CHANCE     64u
 #define OFTEN      64u
+/* Of plain accesses and atomic operations one in half as many is held up, at first. */
+#define TOUCHES    64u
+#define MEETS      4u
 /* So many threads may be between their making and their first function. */
 #define SLOTS      1024u
 /* Of pct: a thread loses its priority so often, within about so many (2^n) of its events. */
@@ -35,6 +30,7 @@
 enum policy { NONE, NOISE, PCT };
 
 static enum policy policy; /* immutable after rshi_perturb_init */
+static bool in_front, turns;
 static uint64_t seed;
 static uint64_t processors[MASK_WORDS]; /* those that the process was given */
 static uint32_t processor_count;
@@ -44,6 +40,7 @@ struct thread {
 	uint64_t random;
 	uint32_t events;
 	uint32_t children;
+	uint32_t touches;          /* at which it was held up */
 	uint32_t changes[CHANGES]; /* events at which pct takes the priority away */
 };
 static __thread struct thread self __attribute__((tls_model("initial-exec")));
@@ -58,34 +55,10 @@ struct slot {
 };
 static struct slot slots[SLOTS];
 
-static uint64_t mix(uint64_t word)
-{
-	word += 0x9e3779b97f4a7c15u;
-	word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9u;
-	word = (word ^ (word >> 27)) * 0x94d049bb133111ebu;
-	return word ^ (word >> 31);
-}
-
 static uint64_t draw(void)
 {
-	self.random = mix(self.random);
+	self.random = rshi_mix(self.random);
 	return self.random;
-}
-
-static void nap(uint64_t microseconds)
-{
-	const struct __kernel_timespec wait = {
-	        .tv_sec = (long long)(microseconds / 1000000),
-	        .tv_nsec = (long long)(microseconds % 1000000 * 1000),
-	};
-
-	(void)rshi_syscall(__NR_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
-}
-
-static void give_way(unsigned times)
-{
-	while (times--)
-		(void)rshi_syscall(__NR_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
 /* Never back: without privileges a thread may only ask for less. */
@@ -130,7 +103,10 @@ static uint32_t processor_here(void)
 static void know_self(uint64_t place)
 {
 	self.place = place | 1; /* never 0 */
-	self.random = mix(place);
+	self.random = rshi_mix(place);
+	rshi_mine.left = rshi_mine.meets = 1;
+	if (turns)
+		rshi_turns_begin(self.random);
 	for (unsigned i = 0; i < CHANGES; i++) {
 		const uint64_t word = draw();
 
@@ -141,7 +117,7 @@ static void know_self(uint64_t place)
 }
 
 /* Read which it is: `noise:17`. */
-void rshi_perturb_init(char **environment)
+void rshi_perturb_init(char **environment, bool front)
 {
 	static const char *const names[] = {[NOISE] = "noise:", [PCT] = "pct:"};
 	const char *wish = NULL;
@@ -172,19 +148,20 @@ void rshi_perturb_init(char **environment)
 			seed = seed * 10 + (uint64_t)(*rest - '0');
 		policy = each;
 	}
-	if (policy)
-		know_self(mix(seed));
+	if (!policy)
+		return;
+	in_front = front;
+	turns = policy == PCT && front && rshi_turns_init(seed);
+	know_self(rshi_mix(seed));
 }
 
-static void make_noise(enum rshi_event event)
+/* Hold the thread up, at this many of 256 events. */
+static void make_noise(uint32_t chance)
 {
 	const uint64_t word = draw();
-	const uint32_t chance =
-	        self.events <= OFTEN ? CHANCE : (CHANCE * OFTEN + self.events - 1) / self.events;
 	const uint64_t amount = word >> 32;
 
-	/* Where a thread begins is where most races are decided. */
-	if ((word & 0xff) >= (event == RSHI_BEGINS ? 2 * CHANCE : chance))
+	if ((word & 0xff) >= chance)
 		return;
 	switch (word >> 8 & 15) {
 	case 0:
@@ -192,22 +169,22 @@ static void make_noise(enum rshi_event event)
 	case 2:
 	case 3:
 	case 4:
-		give_way(1 + amount % 4);
+		rshi_give_way(1 + amount % 4);
 		return;
 	case 5:
 	case 6:
 	case 7:
 	case 8:
 	case 9:
-		nap(1 + amount % 100);
+		rshi_nap(1 + amount % 100);
 		return;
 	case 10:
 	case 11:
 	case 12:
-		nap(100 + amount % 1000);
+		rshi_nap(100 + amount % 1000);
 		return;
 	case 13:
-		nap(1000 + amount % 4000);
+		rshi_nap(1000 + amount % 4000);
 		return;
 	case 14:
 		if (processor_count > 1)
@@ -223,22 +200,69 @@ static void change_priority(void)
 	for (unsigned i = 0; i < CHANGES; i++)
 		if (self.changes[i] == self.events) {
 			sink_to(19);
-			nap(200 + (draw() >> 32) % 2000);
+			rshi_nap(200 + (draw() >> 32) % 2000);
 			return;
 		}
 }
 
-void rshi_perturb(enum rshi_event event)
+/* A thread that was made past us: as the process has seen none before. */
+static void know_stranger(void)
 {
-	if (!policy)
+	if (!self.place)
+		know_self(rshi_mix(seed ^ (uint64_t)(uintptr_t)&self));
+}
+
+static uint32_t chance_of(enum rshi_event event)
+{
+	if (event == RSHI_BEGINS) /* where most races are decided */
+		return 2 * CHANCE;
+	return self.events <= OFTEN ? CHANCE : (CHANCE * OFTEN + self.events - 1) / self.events;
+}
+
+void rshi_perturb(enum rshi_event event, const void *object)
+{
+	if (!policy || rshi_mine.inside)
 		return;
-	if (!self.place) /* a thread that was made past us: as the process has seen none before */
-		know_self(mix(seed ^ (uint64_t)(uintptr_t)&self));
+	rshi_mine.inside = true;
+	know_stranger();
 	self.events++;
-	if (policy == PCT)
+	if (turns)
+		rshi_turns_event(event, object);
+	else if (event == RSHI_RESTS || event == RSHI_ENDS)
+		; /* it is held up already */
+	else if (policy == PCT)
 		change_priority();
 	else
-		make_noise(event);
+		make_noise(chance_of(event));
+	rshi_mine.inside = false;
+}
+
+/* Accesses are many: they are held up ever more seldom. */
+static void touch(enum rshi_event event)
+{
+	const uint32_t rare = self.touches / OFTEN < 16 ? self.touches / OFTEN : 16;
+
+	if (rshi_mine.left == 0 || rshi_mine.meets == 0) {
+		make_noise(event == RSHI_MEETS ? 2 * CHANCE : 256);
+		self.touches++;
+	}
+	if (rshi_mine.left == 0)
+		rshi_mine.left = 1 + (uint32_t)(draw() >> 32) % (TOUCHES << rare);
+	if (rshi_mine.meets == 0)
+		rshi_mine.meets = 1 + (uint32_t)(draw() >> 32) % (MEETS << rare);
+}
+
+void rshi_perturb_due(enum rshi_event event)
+{
+	if (!policy || rshi_mine.inside)
+		return;
+	rshi_mine.inside = true;
+	know_stranger();
+	if (turns)
+		rshi_turns_event(event, NULL);
+	else if (policy == NOISE)
+		touch(event);
+	rshi_mine.inside = false;
 }
 
 /* What a thread was made for. */
@@ -260,9 +284,9 @@ __attribute__((noinline)) static struct begun arrive(void *child)
 	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 	know_self(mine.place);
 	word = draw();
-	if (policy == PCT) {
+	if (policy == PCT && !turns) {
 		sink_to(levels[word & 3]);
-	} else if ((word & 7) == 0) {
+	} else if (policy == NOISE && !in_front && (word & 7) == 0) {
 		/*
 		 * A detector that is linked into the program lets a new thread and its maker wait
 		 * for each other behind us, so a delay here would hold up both. On the maker's
@@ -271,7 +295,7 @@ __attribute__((noinline)) static struct begun arrive(void *child)
 		sink_to(10);
 		move_to(mine.processor);
 	}
-	rshi_perturb(RSHI_BEGINS);
+	rshi_perturb(RSHI_BEGINS, NULL);
 	return (struct begun){mine.start, mine.arg};
 }
 
@@ -289,7 +313,7 @@ void *rshi_perturb_child(void *(*start)(void *), void *arg)
 	if (!policy || !self.place)
 		return NULL;
 	self.children++;
-	first = (uint32_t)mix(self.place + self.children);
+	first = (uint32_t)rshi_mix(self.place + self.children);
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		struct slot *slot = &slots[(first + i) % SLOTS];
 		uint32_t no = 0;
@@ -301,7 +325,7 @@ void *rshi_perturb_child(void *(*start)(void *), void *arg)
 		/* [PE2] released by the making of the thread, pairs with [PE1]. */
 		slot->start = start;
 		slot->arg = arg;
-		slot->place = mix(self.place ^ (uint64_t)self.children << 40);
+		slot->place = rshi_mix(self.place ^ (uint64_t)self.children << 40);
 		slot->processor = processor_here();
 		return slot;
 	}

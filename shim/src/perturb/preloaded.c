@@ -16,46 +16,23 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "events.h"
 #include "perturb.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
-/* Name, what it is, parameters, arguments. */
-#define RSHI_EVENTS(X)                                                                             \
-	X(pthread_mutex_lock, RSHI_TAKES, (void *a), (a))                                          \
-	X(pthread_mutex_trylock, RSHI_TAKES, (void *a), (a))                                       \
-	X(pthread_mutex_timedlock, RSHI_TAKES, (void *a, const void *b), (a, b))                   \
-	X(pthread_mutex_unlock, RSHI_GIVES, (void *a), (a))                                        \
-	X(pthread_rwlock_rdlock, RSHI_TAKES, (void *a), (a))                                       \
-	X(pthread_rwlock_wrlock, RSHI_TAKES, (void *a), (a))                                       \
-	X(pthread_rwlock_tryrdlock, RSHI_TAKES, (void *a), (a))                                    \
-	X(pthread_rwlock_trywrlock, RSHI_TAKES, (void *a), (a))                                    \
-	X(pthread_rwlock_unlock, RSHI_GIVES, (void *a), (a))                                       \
-	X(pthread_spin_lock, RSHI_TAKES, (void *a), (a))                                           \
-	X(pthread_spin_trylock, RSHI_TAKES, (void *a), (a))                                        \
-	X(pthread_spin_unlock, RSHI_GIVES, (void *a), (a))                                         \
-	X(pthread_cond_wait, RSHI_TAKES, (void *a, void *b), (a, b))                               \
-	X(pthread_cond_timedwait, RSHI_TAKES, (void *a, void *b, const void *c), (a, b, c))        \
-	X(pthread_cond_signal, RSHI_GIVES, (void *a), (a))                                         \
-	X(pthread_cond_broadcast, RSHI_GIVES, (void *a), (a))                                      \
-	X(pthread_barrier_wait, RSHI_TAKES, (void *a), (a))                                        \
-	X(pthread_join, RSHI_TAKES, (unsigned long a, void **b), (a, b))                           \
-	X(sem_wait, RSHI_TAKES, (void *a), (a))                                                    \
-	X(sem_trywait, RSHI_TAKES, (void *a), (a))                                                 \
-	X(sem_timedwait, RSHI_TAKES, (void *a, const void *b), (a, b))                             \
-	X(sem_post, RSHI_GIVES, (void *a), (a))
-
-#define CREATE_PARAMETERS (void *thread, const void *attr, void *(*start)(void *), void *arg)
-
 /* The detector, if there is one: nothing else is worth being held up. */
 extern void rshi_tsan_func_entry(void) __asm__("__tsan_func_entry") __attribute__((weak));
+
+/* Programs that are linked with the hooks need none of these. */
+extern const char rshi_perturb_linked[] __attribute__((weak));
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): the lists bring their own. */
 
 /* What the hooks go on to; atomic, and the same for whoever finds it. */
 #define RSHI_NEXT(name, event, parameters, arguments) static int(*next_##name) parameters;
 RSHI_EVENTS(RSHI_NEXT)
-static int(*next_create) CREATE_PARAMETERS;
+static int(*next_create) RSHI_CREATE_PARAMETERS;
 
 /* There is no such function in this libc: nobody could call it but by our being there. */
 static int missing(void)
@@ -79,7 +56,7 @@ static void *find(const char *name)
 
 static void find_create(void)
 {
-	int(*found) CREATE_PARAMETERS;
+	int(*found) RSHI_CREATE_PARAMETERS;
 
 	*(void **)&found = find("pthread_create");
 	__atomic_store_n(&next_create, found, __ATOMIC_RELAXED); /* whoever, the same */
@@ -98,8 +75,8 @@ __attribute__((constructor(101))) static void begin(int argc, char **argv, char 
 	(void)argc;
 	(void)argv;
 	find_all();
-	if (rshi_tsan_func_entry)
-		rshi_perturb_init(environment);
+	if (rshi_tsan_func_entry && !rshi_perturb_linked)
+		rshi_perturb_init(environment, dlsym(RTLD_NEXT, "__tsan_func_entry") != NULL);
 }
 
 /* A detector may call us before our constructor. */
@@ -109,19 +86,19 @@ __attribute__((constructor(101))) static void begin(int argc, char **argv, char 
 	{                                                                                          \
 		if (!__atomic_load_n(&next_##name, __ATOMIC_RELAXED)) /* whoever, the same */      \
 			find_all();                                                                \
-		rshi_perturb(event);                                                               \
+		rshi_perturb(event, (const void *)a);                                              \
 		return next_##name arguments;                                                      \
 	}
 RSHI_EVENTS(RSHI_HOOK)
 
-EXPORTED int pthread_create CREATE_PARAMETERS;
-int pthread_create CREATE_PARAMETERS
+EXPORTED int pthread_create RSHI_CREATE_PARAMETERS;
+int pthread_create RSHI_CREATE_PARAMETERS
 {
 	void *child;
 
 	if (!__atomic_load_n(&next_create, __ATOMIC_RELAXED)) /* whoever, the same */
 		find_all();
-	rshi_perturb(RSHI_MAKES);
+	rshi_perturb(RSHI_MAKES, NULL);
 	child = rshi_perturb_child(start, arg);
 	return next_create(thread, attr, child ? rshi_perturb_begin : start, child ? child : arg);
 }

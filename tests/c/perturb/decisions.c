@@ -13,7 +13,9 @@
 
 long told(long number, long a, long b, long c);
 
-static const char *const names[] = {"takes", "gives", "makes", "begins"};
+static const char *const names[] = {
+        [RSHI_TAKES] = "takes", [RSHI_GIVES] = "gives", [RSHI_MAKES] = "makes", "begins"};
+static const enum rshi_event turns[] = {RSHI_TAKES, RSHI_GIVES, RSHI_MAKES};
 static int events;
 
 long told(long number, long a, long b, long c)
@@ -45,7 +47,7 @@ long told(long number, long a, long b, long c)
 static void *grandchild(void *arg)
 {
 	for (int i = 0; i < events; i++)
-		rshi_perturb(RSHI_GIVES);
+		rshi_perturb(RSHI_GIVES, NULL);
 	return arg;
 }
 
@@ -63,10 +65,10 @@ int main(int argc, char **argv)
 	char word = 0;
 
 	events = argc > 2 ? atoi(argv[2]) : 0;
-	rshi_perturb_init(environment);
+	rshi_perturb_init(environment, false);
 	for (int i = 0; i < events; i++) {
-		printf("%s\n", names[i % 3]);
-		rshi_perturb((enum rshi_event)(i % 3));
+		printf("%s\n", names[turns[i % 3]]);
+		rshi_perturb(turns[i % 3], NULL);
 	}
 	for (int i = 0; i < 2; i++) {
 		void *made = rshi_perturb_child(child, &word);
