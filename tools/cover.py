@@ -36,6 +36,8 @@ BAR = 90.0
 NOT_COUNTED = {
     "shim/src/canary/canary.c": "is preloaded, and may need no library: no collector either",
     "shim/src/perturb/perturb.c": "is preloaded, and held by a program of its own",
+    "shim/src/perturb/turns.c": "belongs to perturb.c",
+    "shim/src/perturb/linked.c": "is linked in front of the detector: only hooks",
     "shim/src/perturb/preloaded.c": "is preloaded: only hooks",
     "shim/src/heapprof/layer/allocate.c": "runs before anything else of a program, and jumps away",
     "shim/src/heapprof/layer/next.c": "belongs to allocate.c",
@@ -45,7 +47,7 @@ NOT_COUNTED = {
 }
 #: Tests of the harness, and of what is not counted, rather than of the shim.
 HARNESS = re.compile(
-    r"test_(canary.*|perturb|runs|gate_runs|"
+    r"test_(canary.*|perturb|perturb_linked|series|runs|gate_runs|"
     r"cover_(blocks|cc|cmake|cobertura|flags|flow|gate|merge|report|source|sqlite|units))\.py"
 )
 #: The shim is the same object in all programs, however they are compiled: once is enough.
