@@ -175,8 +175,18 @@ def table(trials: Sequence[Trial]) -> dict[str, dict[str, Cell]]:
     return cells
 
 
-def tell(trials: Sequence[Trial], verdict: dict[str, str], rotation: Sequence[str]) -> None:
-    """Print what the runs say."""
+def tell(
+    trials: Sequence[Trial],
+    verdict: dict[str, str],
+    rotation: Sequence[str],
+    before: Sequence[Trial] = (),
+) -> None:
+    """Print what the runs say.
+
+    `before` are other runs, which say how hard each program is. Without them the same runs say it,
+    and then plain looks worse than it is on the hard ones: they were chosen for its bad luck.
+    """
+    hard = table(before or trials)
     cells = table([one for one in trials if one.program in verdict])
     arms = sorted({one.arm for one in trials}, key=lambda arm: (arm != PLAIN, arm))
     rotation = [arm for arm in rotation if arm in arms]
@@ -194,7 +204,7 @@ def tell(trials: Sequence[Trial], verdict: dict[str, str], rotation: Sequence[st
         if verdict[n] != "clean" and any(cell.found for cell in c.values())
     }
     for title, low, high in _GROUPS:
-        group = [c for c in racy.values() if low <= c[PLAIN].rate < high]
+        group = [c for name, c in racy.items() if low <= hard[name][PLAIN].rate < high]
         if group:
             print(f"\n{title}: {len(group)} programs")
             _tell_group(group, arms, rotation)
@@ -255,6 +265,7 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=10.0)
     parser.add_argument("--policies", default=",".join(SINGLE))
     parser.add_argument("--only", default="", help="programs whose name has this")
+    parser.add_argument("--by", type=Path, help="results that say how hard a program is")
     parser.add_argument("--tell", action="store_true", help="run nothing")
     options = parser.parse_args()
     options.linked = options.linked or options.folder
@@ -265,7 +276,8 @@ def main() -> int:
             name for name in verdict if options.only in name and (options.linked / name).exists()
         ]
         measure(options, names, [PLAIN, *rotation])
-    tell(read(options.results), verdict, rotation)
+    before = read(options.by) if options.by else ()
+    tell(read(options.results), verdict, rotation, before)
     return 0
 
 
