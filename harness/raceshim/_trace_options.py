@@ -33,13 +33,19 @@ TRACE_OPTIONS = {
             metavar="PLACE",
         ),
         Option("raw", truth, False, "in the tracer's own format, which costs the program less"),
+        Option(
+            "auto",
+            truth,
+            False,
+            "with automatic events: threads, waits, calls that may wait, CPU samples",
+        ),
         Option("title", str, None, "heading of the page", metavar="TEXT"),
         OPTIONS["json"],
     )
 }
 #: The commands of `raceshim trace`: what they do, what they take, and which options.
 TRACE_COMMANDS = {
-    "record": ("run a command whose programs trace themselves", "", ("output", "raw")),
+    "record": ("run a command whose programs trace themselves", "", ("output", "raw", "auto")),
     "summary": ("print what is in a trace, and what is wrong with it", "FILE", ("count", "json")),
     "events": ("print the events, in the order of their times", "FILE", ("thread", "name", "json")),
     "check": ("see whether a trace is in order and whole", "FILE", ("json",)),

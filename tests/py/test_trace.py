@@ -13,7 +13,10 @@ from shim_builds import ROOT, configure, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("test_trace", "test_trace_flight", "test_trace_threads", "test_trace_stress")
+TESTS = (
+    "test_trace", "test_trace_automatic", "test_trace_flight", "test_trace_samples",
+    "test_trace_threads", "test_trace_stress",
+)  # fmt: skip
 WAYS = {
     "plain": (),
     "tsan": ("-DRSH_SANITIZE=thread",),

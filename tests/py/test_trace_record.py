@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,6 +180,35 @@ def test_every_event_is_in_the_file(lab: Lab, way: str, tmp_path: Path) -> None:
         assert sorted(p.name for p in tmp_path.iterdir()) == ["x"]
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_automatic_events_are_in_the_file(lab: Lab, way: str, tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    done = traced(lab.program(way), file, more=":raw:auto")
+    assert (done.returncode, done.stderr) == (0, "")
+    trace = whole(file)
+    count = Counter((e.kind, e.name) for e in trace.events if e.category == "raceshim")
+    # Under clang's detector waits come to the library by themselves.
+    waits = 4 if way.startswith("clang-") else 0
+    assert count == +Counter(
+        {
+            ("instant", "thread begins"): 4,
+            ("instant", "thread ends"): 4,
+            ("begin", "wait for thread"): waits,
+            ("end", "wait for thread"): waits,
+        }
+    )
+    arrows = [e for e in trace.events if e.name == "pthread_create"]
+    assert len(arrows) == 8
+    assert len(trace.events) == EVENTS + 8 + 8 + 2 * waits
+
+
+def test_record_asks_for_automatic_events(lab: Lab, raceshim: Raceshim, tmp_path: Path) -> None:
+    for words, begun in ((("--auto",), 4), ((), 0)):
+        raceshim("trace", "record", *words, "-o", "x", "--", lab.program(), cwd=tmp_path)
+        trace = whole(tmp_path / "x")
+        assert sum(e.name == "thread begins" for e in trace.events) == begun
+
+
 def test_children_write_their_own(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "x"
     assert traced(lab.program(), file, "fork").returncode == 0
@@ -302,11 +332,11 @@ def test_tracing_changes_no_verdict(lab: Lab, tmp_path: Path) -> None:
         "clang-19", "-g", "-O1", "-fsanitize=thread", f"-I{lab.sdk}/include", source,
         lab.sdk / "lib/libraceshim.a", "-pthread", "-o", program,
     )  # fmt: skip
-    for _ in range(5):
-        done = traced(program, tmp_path / "x")
+    for more, events in [("", 4), (":auto", 16)] * 5:
+        done = traced(program, tmp_path / "x", more=more)
         assert done.returncode == 66, done.stderr
         assert "data race" in done.stderr
-        assert len(whole(tmp_path / "x").events) == 4
+        assert len(whole(tmp_path / "x").events) == events
 
 
 @pytest.mark.long
@@ -322,10 +352,10 @@ def test_what_writes_the_file_is_looked_at_too(lab: Lab, compiler: str, tmp_path
         compiler, "-fsanitize=thread", "-g", "-O1", "-w", f"-I{lab.sdk}/include",
         lab.folder / "traced.c", folder / "shim/libraceshim.a", "-pthread", "-o", program,
     )  # fmt: skip
-    for more in ("", ":raw"):
+    for more in ("", ":raw", ":auto"):
         done = traced(program, tmp_path / "x", more=more)
         assert (done.returncode, done.stderr) == (0, "")
-        assert len(whole(tmp_path / "x").events) == EVENTS
+        assert len(whole(tmp_path / "x").events) >= EVENTS
 
 
 def test_the_variable_is_documented() -> None:

@@ -42,6 +42,7 @@ class Plan:
 
     output: Path
     raw: bool = False
+    auto: bool = False
 
     @property
     def _parts(self) -> tuple[str, str]:
@@ -53,7 +54,7 @@ class Plan:
         """What the variable says."""
         stem, suffix = self._parts
         path = self.output.with_name(f"{stem}.%p{suffix}")
-        return f"{path}:raw" if self.raw else f"{path}"
+        return f"{path}{':raw' * self.raw}{':auto' * self.auto}"
 
     def files(self) -> list[tuple[int, Path]]:
         """Return the files that processes have left, with their numbers."""
@@ -72,7 +73,8 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     """Run the command; return its exit status, or 4 if it succeeded but left no trace."""
     if not command:
         raise UsageError("nothing to record: raceshim trace record [options] -- COMMAND")
-    plan = plan_for(parsed.output or (_RAW_OUTPUT if parsed.raw else _OUTPUT), raw=parsed.raw)
+    output = parsed.output or (_RAW_OUTPUT if parsed.raw else _OUTPUT)
+    plan = plan_for(output, raw=parsed.raw, auto=parsed.auto)
     plan.clear()
     status = run(command, {**os.environ, VARIABLE: plan.value})
     status = 128 - status if status < 0 else status
@@ -96,7 +98,7 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     return status or (0 if whole else INCONCLUSIVE)
 
 
-def plan_for(output: str | Path, *, raw: bool) -> Plan:
+def plan_for(output: str | Path, *, raw: bool, auto: bool = False) -> Plan:
     """Return where traces go; the folder must be one that they can be written to."""
     path = Path(output).absolute()
     if path.is_dir():
@@ -105,7 +107,7 @@ def plan_for(output: str | Path, *, raw: bool) -> Plan:
         raise UsageError(f"-o {output}: a % in the path would stand for the process")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"-o {output}: no folder to write to: {path.parent}")
-    return Plan(path, raw)
+    return Plan(path, raw, auto)
 
 
 def collect(plan: Plan) -> list[Path]:

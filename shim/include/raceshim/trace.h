@@ -395,8 +395,8 @@ RSH_API int rsh_trace_stats(struct rsh_trace_stats *stats);
  * struct rsh_flight_options - what the flight recorder keeps; all zero is the default
  *
  * @min_age_ms: of what can be written: as much of the past, if there is room; 0: 10000
- * @max_bytes:  of generations that are over, but for the last one, which is always kept; 0: 10 MiB
  * @automatic:  RSH_TRACE_AUTO_*, as for a trace
+ * @max_bytes:  of generations that are over, but for the last one, which is always kept; 0: 10 MiB
  *
  * Return: nothing to return.
  * Threads: the caller's own memory.            Signals: a plain struct.
@@ -406,8 +406,8 @@ RSH_API int rsh_trace_stats(struct rsh_trace_stats *stats);
  */
 struct rsh_flight_options {
 	uint32_t min_age_ms;
-	size_t max_bytes;
 	uint32_t automatic;
+	size_t max_bytes;
 };
 
 /**
@@ -482,7 +482,7 @@ struct rsh_trace_source {
  *
  * Whoever stands in front of functions that may wait, input and output above all, adds itself once,
  * and while it is on puts rsh_trace_call_sig() before a call and rsh_trace_call_end_sig() behind it.
- * libraceshim-calls.so, a library to preload, is such a source for those of libc.
+ * docs/trace.md has such a source for those of libc, to preload.
  *
  * @source: zeros; stays there until it is removed
  *

@@ -2,6 +2,7 @@
 /* The functions of <raceshim/trace.h> that control a trace and read it. */
 
 #include <errno.h>
+#include <stddef.h>
 
 #include <raceshim/sigsafe.h>
 #include <raceshim/trace.h>
@@ -69,7 +70,10 @@ __attribute__((noinline)) int rsh_trace_start(const struct rsh_trace_options *op
 
 	if (options) {
 		rshi_frame_push(&caller);
-		rshi_will_read(&caller, options, sizeof(*options));
+		/* Behind the last field nobody has to write. */
+		rshi_will_read(&caller, options,
+		               offsetof(struct rsh_trace_options, automatic) +
+		                       sizeof(options->automatic));
 		rshi_frame_pop();
 		o.buffer_bytes = options->buffer_bytes;
 		o.period_ms = options->period_ms;
