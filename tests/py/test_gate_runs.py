@@ -119,6 +119,15 @@ def test_merged_shards_are_the_whole(
     assert result["runs"] == whole["runs"]
     for key in ("fingerprint", "rate", "count", "state", "programs", "title"):
         assert [f[key] for f in result["findings"]] == [f[key] for f in whole["findings"]], key
+    # A line is run again alone by the same options: a shard of one run.
+    alone = tmp_path / "alone"
+    one = ("--runs", "24", "--shard", "12/24", "--results", alone)
+    raceshim("gate", *one, "--", program, status=1, env=PLAIN)
+    line, again = (
+        json.loads(file.read_text().splitlines()[at]) for file, at in ((files[2], 3), (alone, 0))
+    )
+    assert (again["task"], again["command"]) == (line["task"], line["command"])
+    assert bool(again["reports"]) == bool(line["reports"]) == (line["task"]["number"] == 11)
     # Suppressions of today hold for the lines of yesterday.
     rule = tmp_path / "rule.toml"
     rule.write_text(
