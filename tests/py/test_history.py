@@ -243,7 +243,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True, **quiet,
     )  # fmt: skip
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    control = [*user, tools / "pg_ctl", "-D", data, "-w"]
+    control = [*user, tools / "pg_ctl", "-D", data, "-w", "-t", "300"]
     subprocess.run([*control, "-o", options, "-l", data / "log", "start"], check=True, **quiet)
     try:
         yield f"postgresql+psycopg://history@/postgres?host={folder}"
