@@ -212,6 +212,54 @@ UNWIND_MUTANTS = [
     ),
 ]
 
+# What the test of walks that are not made again needs beside the unwinder.
+TRAIL = (*UNWIND, "stacktab_sig.c", "unwind_trail_sig.c")
+
+TRAIL_MUTANTS = [
+    Mutant(
+        "another library is taken for the same",
+        "unwind_trail_sig.c",
+        "if (rshi_object_find_sig(pc, &now) || now.tag != tag)",
+        "if (!pc || (now.tag = (uint32_t)tag, now.tag != tag))",
+    ),
+    Mutant(
+        "only the first words are compared",
+        "unwind_trail_sig.c",
+        "if (*found != __atomic_load_n(&w->value[i], __ATOMIC_ACQUIRE))",
+        "if (i < 2 && *found != __atomic_load_n(&w->value[i], __ATOMIC_ACQUIRE))",
+    ),
+    Mutant(
+        "the frame pointer is thought not to matter",
+        "unwind_trail_sig.c",
+        "if (!uses_fp || __atomic",
+        "if (!uses_fp || uses_fp || __atomic",
+    ),
+    Mutant(
+        "saved registers are thought not to matter",
+        "unwind_cfi_sig.c",
+        "rshi_trail_read_sig(w->trail, w->saved_at[i], w->regs.r[reg]);",
+        ";",
+    ),
+    Mutant(
+        "walks are kept whatever they were made by",
+        "unwind_cfi_sig.c",
+        "/* The next walk is likely to find the row. */\n\tif (w->trail)",
+        "if (0)",
+    ),
+    Mutant(
+        "what does not come any more is not given up",
+        "unwind_trail_sig.c",
+        "return passed >= PASSED_LONG;",
+        "return 0;",
+    ),
+    Mutant(
+        "there is one place for all that begin alike",
+        "unwind_trail_sig.c",
+        "h = mix(h + same, found);",
+        "break;",
+    ),
+]
+
 
 def build_visibly(folder: Path, test: str, files: tuple[str, ...], mutant: Mutant | None) -> Path:
     """Compile a C test and these files of the core with ThreadSanitizer, one of them changed."""
@@ -254,15 +302,21 @@ def reloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def walk(folder: Path, name: str, *mutants: Mutant) -> subprocess.CompletedProcess[str]:
+def walk(
+    folder: Path,
+    name: str,
+    *mutants: Mutant,
+    files: tuple[str, ...] = UNWIND,
+    tests: tuple[str, ...] = ("test_unwind.c", "walks_sig.c"),
+) -> subprocess.CompletedProcess[str]:
     """Build the unwinder's test, with some files changed, and run it in `folder`."""
-    sources = [CORE / file for file in UNWIND]
+    sources = [CORE / file for file in files]
     changed = folder / name
     changed.mkdir()
     for mutant in mutants:
         sources = [mutant.write(changed) if s.name == mutant.file else s for s in sources]
     program = folder / f"{name}.exe"
-    test = [ROOT / f"tests/c/{file}" for file in ("test_unwind.c", "walks_sig.c")]
+    test = [ROOT / f"tests/c/{file}" for file in tests]
     run(*COMPILE, "-fno-stack-protector", *test, *sources, "-o", program)
     return outcome(program)
 
@@ -285,4 +339,19 @@ def test_without_help_of_libc_objects_have_to_be_listed(reloaded: Path) -> None:
 @pytest.mark.parametrize("mutant", UNWIND_MUTANTS, ids=lambda m: m.name)
 def test_a_changed_walk_fails(mutant: Mutant, reloaded: Path) -> None:
     done = walk(reloaded, mutant.name.replace(" ", "_"), mutant)
+    assert done.returncode != 0
+
+
+def recall(folder: Path, name: str, *mutants: Mutant) -> subprocess.CompletedProcess[str]:
+    return walk(folder, name, *mutants, files=TRAIL, tests=("test_unwind_trail.c",))
+
+
+def test_recalled_walks_are_right(reloaded: Path) -> None:
+    done = recall(reloaded, "recalled")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("mutant", TRAIL_MUTANTS, ids=lambda m: m.name)
+def test_a_changed_recall_fails(mutant: Mutant, reloaded: Path) -> None:
+    done = recall(reloaded, mutant.name.replace(" ", "_"), mutant)
     assert done.returncode != 0

@@ -23,6 +23,7 @@ struct rshi_object {
 	uintptr_t start, end; /* the object's addresses */
 	const uint8_t *index; /* .eh_frame_hdr; NULL if there is none */
 	uint32_t tag;         /* tells it from others that were there before; 0: do not remember */
+	uint32_t stays;       /* never unloaded: the main program, libc */
 };
 
 /* The object that @pc is in; returns 0, or RSHI_END_NO_CFI if it is in none. */

@@ -96,4 +96,10 @@ void rshi_unwind_set_traceback_sig(rshi_traceback_function *function, void *arg)
  */
 int rshi_unwind_list_objects(void);
 
+/*
+ * Find out which object is libc, which need not be looked at again each time: it stays. To be called
+ * outside handlers, as often as one likes.
+ */
+void rshi_unwind_know_libc(void);
+
 #endif /* RSH_CORE_UNWIND_H */

@@ -2,6 +2,7 @@
 /* The walk on machines whose unwind tables nothing here reads. */
 
 #include "unwind_traceback.h"
+#include "unwind_trail.h"
 
 void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rshi_stack *stack)
 {
@@ -21,4 +22,12 @@ void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t m
                           struct rshi_stack *stack)
 {
 	rshi_unwind_fp_here_sig(here, pcs, max, stack);
+}
+
+void rshi_unwind_trail_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                           struct rshi_stack *stack, struct rshi_trail *trail)
+{
+	rshi_unwind_fp_here_sig(here, pcs, max, stack);
+	if (trail)
+		trail->n = RSHI_TRAIL_NONE;
 }

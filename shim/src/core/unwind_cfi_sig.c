@@ -12,6 +12,7 @@
 #include "sys.h"
 #include "unwind_rows.h"
 #include "unwind_traceback.h"
+#include "unwind_trail.h"
 
 #define RBX 3
 #define RBP 6
@@ -31,7 +32,9 @@ struct walk {
 	struct rshi_object objects[OBJECTS]; /* those met last; empty where start is end */
 	unsigned int next;                   /* which of them goes first */
 	unsigned int guessed;
-	int interrupted; /* not at a call, but at any instruction */
+	int interrupted;                       /* not at a call, but at any instruction */
+	struct rshi_trail *trail;              /* NULL: nobody wants to know what is read */
+	uintptr_t saved_at[sizeof(preserved)]; /* where those registers were read, for the trail */
 };
 
 static void start(struct walk *w, const struct ucontext *uc)
@@ -57,6 +60,7 @@ static void start(struct walk *w, const struct ucontext *uc)
 	w->regs.r[R15] = c->r15;
 	w->regs.r[RSHI_PC] = c->rip;
 	w->regs.known = (1u << RSHI_REGS) - 1;
+	w->trail = NULL;
 	w->interrupted = 1;
 	w->lookup = c->rip;
 	rshi_reader_start_sig(&w->reader, c->rsp, rshi_thread_pointer());
@@ -193,6 +197,19 @@ static int step_by_frame_pointer(struct walk *w)
 	return 0;
 }
 
+/* Where a frame is depends on what this register was, and so on what it was read from. */
+static void note_register(struct walk *w, unsigned int reg)
+{
+	for (unsigned int i = 0; i < sizeof(preserved); i++) {
+		if (preserved[i] != reg)
+			continue;
+		if (w->saved_at[i])
+			rshi_trail_read_sig(w->trail, w->saved_at[i], w->regs.r[reg]);
+		else
+			w->trail->uses_fp = 1; /* the only one that is known from the start on */
+	}
+}
+
 /* One step by a row that has been found before. */
 static int step_by_kept(struct walk *w, const struct rshi_kept_row *row)
 {
@@ -207,10 +224,17 @@ static int step_by_kept(struct walk *w, const struct rshi_kept_row *row)
 	cfa = w->regs.r[reg] + (uintptr_t)(int32_t)row->cfa;
 	if (cfa <= w->regs.r[RSHI_SP] || rshi_load_sig(&w->reader, cfa - sizeof(pc), &pc))
 		return RSHI_END_BAD_STACK;
+	if (w->trail) {
+		note_register(w, reg);
+		rshi_trail_read_sig(w->trail, cfa - sizeof(pc), pc);
+	}
 	for (unsigned int i = 0; saved; i++, saved >>= 8) {
 		uintptr_t at = cfa - sizeof(at) * (saved & 0xff);
 
-		if (saved & 0xff && rshi_load_sig(&w->reader, at, &w->regs.r[preserved[i]]))
+		if (!(saved & 0xff))
+			continue;
+		w->saved_at[i] = at;
+		if (rshi_load_sig(&w->reader, at, &w->regs.r[preserved[i]]))
 			w->regs.known &= ~(1u << preserved[i]);
 	}
 	enter_caller(w, cfa, pc, w->regs.known & PRESERVED_MASK);
@@ -353,10 +377,16 @@ static int step(struct walk *w)
 	struct rshi_kept_row kept;
 	int end;
 
+	if (object && object->tag && rshi_row_recall_sig(w->lookup, object->tag, &kept)) {
+		if (w->trail && !object->stays)
+			rshi_trail_object_sig(w->trail, w->lookup, object->tag);
+		return step_by_kept(w, &kept);
+	}
+	/* The next walk is likely to find the row. */
+	if (w->trail)
+		w->trail->n = RSHI_TRAIL_NONE;
 	if (!object)
 		return step_by_frame_pointer(w);
-	if (object->tag && rshi_row_recall_sig(w->lookup, object->tag, &kept))
-		return step_by_kept(w, &kept);
 	end = step_by_tables(w, object);
 	if (end != RSHI_END_NO_CFI)
 		return end;
@@ -407,30 +437,35 @@ void rshi_unwind_sig(const void *ucontext, uintptr_t *pcs, size_t max, struct rs
 	walk(&w, pcs, limit, stack);
 }
 
-/*
- * Pages of this thread's stack that complete walks have read, so that they need not be asked about
- * each time. While the thread runs below them they stay; where it may be on another stack that has
- * come to the same addresses, a walk that is not complete forgets them.
- */
-static __thread struct {
-	uintptr_t lo, hi;
-} known __attribute__((tls_model("initial-exec")));
-
-void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
-                          struct rshi_stack *stack)
+void rshi_unwind_trail_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                           struct rshi_stack *stack, struct rshi_trail *trail)
 {
-	int is_known = here->sp - known.lo < known.hi - known.lo;
+	struct rshi_known_stack *known = &rshi_known_stack_sig;
+	int is_known = here->sp - known->lo < known->hi - known->lo;
 	struct walk w;
 
 	/* Frames whose callers are found by other registers are not worth keeping those around. */
 	w.regs.r[RBP] = here->fp;
+	w.trail = trail;
+	if (trail)
+		rshi_trail_start_sig(trail, here->sp);
+	for (unsigned int i = 0; i < sizeof(preserved); i++)
+		w.saved_at[i] = 0;
 	enter_caller(&w, here->sp, here->pc, 1u << RBP);
 	rshi_reader_start_sig(&w.reader, here->sp, rshi_thread_pointer());
 	if (is_known) {
-		w.reader.lo = known.lo;
-		w.reader.hi = known.hi;
+		w.reader.lo = known->lo;
+		w.reader.hi = known->hi;
 	}
 	walk(&w, pcs, max, stack);
-	known.lo = stack->end == RSHI_END_ROOT ? w.reader.lo : 0;
-	known.hi = stack->end == RSHI_END_ROOT ? w.reader.hi : 0;
+	known->lo = stack->end == RSHI_END_ROOT ? w.reader.lo : 0;
+	known->hi = stack->end == RSHI_END_ROOT ? w.reader.hi : 0;
+	if (trail && stack->end != RSHI_END_ROOT)
+		trail->n = RSHI_TRAIL_NONE;
+}
+
+void rshi_unwind_here_sig(const struct rshi_here *here, uintptr_t *pcs, size_t max,
+                          struct rshi_stack *stack)
+{
+	rshi_unwind_trail_sig(here, pcs, max, stack, NULL);
 }

@@ -11,8 +11,24 @@
 #include "unwind.h"
 #include "unwind_objects.h"
 
-extern int rshi_dl_find_object(void *pc, void *result) __asm__("_dl_find_object")
+/* The beginning of glibc's struct dl_find_object. */
+struct found {
+	unsigned long long flags;
+	void *start, *end;
+	void *rest[10];
+};
+
+extern int rshi_dl_find_object(void *pc, struct found *result) __asm__("_dl_find_object")
         __attribute__((weak, visibility("default")));
+
+void rshi_unwind_know_libc(void)
+{
+	struct found found;
+
+	/* Under a detector it is the detector's: that is not unloaded either. */
+	if (rshi_dl_find_object && !rshi_dl_find_object((void *)(uintptr_t)dl_iterate_phdr, &found))
+		__atomic_store_n(&rshi_libc_start_sig, (uintptr_t)found.start, __ATOMIC_RELAXED);
+}
 
 static int list_one(struct dl_phdr_info *info, size_t size, void *arg)
 {

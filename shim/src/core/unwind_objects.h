@@ -22,6 +22,9 @@ struct rshi_listed {
 
 extern struct rshi_listed rshi_listed;
 
+/* Where libc begins, which nobody unloads; atomic, 0: that is not known. */
+extern uintptr_t rshi_libc_start_sig;
+
 /* The listed object that @pc is in; returns 0, or RSHI_END_NO_CFI, also while the list changes. */
 int rshi_listed_object_sig(uintptr_t pc, struct rshi_object *object);
 

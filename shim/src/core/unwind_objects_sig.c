@@ -93,6 +93,21 @@ static uint64_t find_build_id(const uint8_t *start)
 	return NO_ID;
 }
 
+/* What cannot be unloaded, as far as that is easy to tell. */
+uintptr_t rshi_libc_start_sig;
+
+static int is_main_program(const struct link_map *map)
+{
+	return map && !map->l_prev && !*map->l_name;
+}
+
+static int stays(uintptr_t start, const struct link_map *map)
+{
+	uintptr_t libc = __atomic_load_n(&rshi_libc_start_sig, __ATOMIC_RELAXED);
+
+	return (libc && start == libc) || is_main_program(map);
+}
+
 static uint32_t mix(uint64_t a, uint64_t b)
 {
 	a = (a ^ b) * UINT64_C(0x9e3779b97f4a7c15);
@@ -114,7 +129,7 @@ static uint32_t tag_of(const uint8_t *start, const struct link_map *map)
 	}
 	known %= PAGE;
 	if (known == NO_ID)
-		return map && !map->l_prev && !*map->l_name ? TAG_OF_EXE : 0;
+		return is_main_program(map) ? TAG_OF_EXE : 0;
 	id = (const u32 *)(start + known);
 	tag = mix(page, id[1]);
 	for (unsigned int i = 0; i < id[1] / 4; i += 2)
@@ -138,6 +153,7 @@ int rshi_listed_object_sig(uintptr_t pc, struct rshi_object *object)
 		object->end = __atomic_load_n(&rshi_listed.objects[i].end, __ATOMIC_ACQUIRE);
 		object->index = __atomic_load_n(&rshi_listed.objects[i].index, __ATOMIC_ACQUIRE);
 		object->tag = 0;
+		object->stays = 0;
 		if (pc - object->start >= object->end - object->start)
 			continue;
 		if (version % 2 ||
@@ -162,5 +178,6 @@ int rshi_object_find_sig(uintptr_t pc, struct rshi_object *object)
 	object->end = (uintptr_t)found.end;
 	object->index = found.index;
 	object->tag = tag_of(found.start, found.map);
+	object->stays = (uint32_t)stays(object->start, found.map);
 	return 0;
 }

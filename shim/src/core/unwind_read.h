@@ -21,6 +21,17 @@ struct rshi_reader {
 	uintptr_t limit;  /* nothing of this stack is above */
 };
 
+/*
+ * Pages of this thread's stack that complete walks have read, so that they need not be asked about
+ * each time. While the thread runs below them they stay; where it may be on another stack that has
+ * come to the same addresses, a walk that is not complete forgets them.
+ */
+struct rshi_known_stack {
+	uintptr_t lo, hi;
+};
+extern __thread struct rshi_known_stack rshi_known_stack_sig
+        __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 /* Start over at stack pointer @sp; @thread is the thread pointer, which lies above a stack that the
  * threads library has made.
  */

@@ -12,6 +12,8 @@
 /* A frame beyond so many pages is not worth a question about each of them. */
 #define NEAR_PAGES 16
 
+__thread struct rshi_known_stack rshi_known_stack_sig;
+
 static uintptr_t page_of(uintptr_t address)
 {
 	return address & ~(PAGE - 1);

@@ -7,7 +7,6 @@
 #include <raceshim/sigsafe.h>
 
 #include "core/detector.h"
-#include "live.h"
 #include "output.h"
 #include "profile.h"
 #include "session.h"
@@ -94,11 +93,12 @@ __attribute__((noinline)) int rsh_heapprof_stats(struct rsh_heapprof_stats *stat
 	return 0;
 }
 
-static int enter(void)
+static int enter(struct rshi_heap_gate *gate)
 {
 	/* Where a detector owns the allocator it tells of it. */
 	if (rshi_sanitizer_install_malloc_and_free_hooks)
 		return 0;
+	rshi_heap_use_gate_sig(gate);
 	rshi_heap_add_source_sig(RSHI_HEAP_LAYERED);
 	return 1;
 }
@@ -106,9 +106,9 @@ static int enter(void)
 const struct rsh_heapprof_layer *rsh_heapprof_layer(uint32_t version)
 {
 	static const struct rsh_heapprof_layer layer = {
-	        .gate = &rshi_heap_gate_sig,
 	        .enter_sig = enter,
 	        .alloc_sig = rshi_heap_alloc_sig,
+	        .free_sig = rshi_heap_free_sig,
 	        .take_sig = rshi_heap_take_sig,
 	        .gone_sig = rshi_heap_gone_sig,
 	        .back_sig = rshi_heap_back_sig,

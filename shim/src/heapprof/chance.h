@@ -16,7 +16,7 @@ uint64_t rshi_chance_sig(uint64_t *state);
 /* Bytes up to the next sample, the sampled one included. */
 uint64_t rshi_chance_gap_sig(uint64_t *state, uint64_t rate);
 
-/* For how many objects one of @size bytes stands: a whole number, whose mean is right. */
-uint64_t rshi_chance_count_sig(uint64_t *state, uint64_t rate, uint64_t size);
+/* For how many objects one stands that counts as @weight bytes: a whole number, whose mean is right. */
+uint64_t rshi_chance_count_sig(uint64_t *state, uint64_t rate, uint64_t weight);
 
 #endif /* RSH_HEAPPROF_CHANCE_H */

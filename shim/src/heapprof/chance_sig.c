@@ -65,13 +65,13 @@ uint64_t rshi_chance_gap_sig(uint64_t *state, uint64_t rate)
 	return 1 + (uint64_t)((double)rate * minus_log(rshi_chance_sig(state) >> 11 | 1));
 }
 
-uint64_t rshi_chance_count_sig(uint64_t *state, uint64_t rate, uint64_t size)
+uint64_t rshi_chance_count_sig(uint64_t *state, uint64_t rate, uint64_t weight)
 {
 	double count, whole;
 
 	if (rate <= 1)
 		return 1;
-	count = 1 / one_minus_exp((double)(size ? size : 1) / (double)rate);
+	count = 1 / one_minus_exp((double)weight / (double)rate);
 	whole = (double)(uint64_t)count;
 	/* The rest by chance: so the sum over many is right, and every number is a whole one. */
 	return (uint64_t)count +

@@ -2,7 +2,6 @@
 /* Called by the detector, in the middle of it. */
 
 #include "hooks.h"
-#include "live.h"
 #include "profile.h"
 
 #define PCS 256 /* of all functions that allocate; each has a few of its own */
@@ -74,15 +73,12 @@ void rshi_heap_hook_alloc_sig(const volatile void *p, size_t size)
 
 	if (teacher)
 		learn(&here);
-	else if (rshi_heap_is_due(&rshi_heap_gate_sig, &thread, size))
+	else if (rshi_heap_is_due(rshi_heap_gate_sig, &thread, size))
 		rshi_heap_alloc_sig(&thread, (const void *)p, size, &here, cut);
 }
 
 void rshi_heap_hook_free_sig(const volatile void *p)
 {
-	struct rshi_heap_object object;
-
-	if (rshi_heap_may_be_followed(&rshi_heap_gate_sig, (const void *)p) &&
-	    rshi_heap_take_sig((const void *)p, &object))
-		rshi_heap_gone_sig(&object);
+	if (rshi_heap_may_be_followed(rshi_heap_gate_sig, (const void *)p))
+		rshi_heap_free_sig((const void *)p);
 }

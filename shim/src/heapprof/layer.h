@@ -17,7 +17,7 @@
 
 #include "core/unwind.h"
 
-#define RSHI_HEAP_LAYER 1
+#define RSHI_HEAP_LAYER 2
 
 /* A thread's own, zeros at first; thread-local with whoever tells. */
 struct rshi_heap_thread {
@@ -31,6 +31,7 @@ struct rshi_heap_thread {
 #define RSHI_HEAP_PAGES (1u << 16)
 #define RSHI_HEAP_MANY  255
 
+/* Zeros at first, and then the profile's; where whoever tells has it at hand. */
 struct rshi_heap_gate {
 	uint32_t generation; /* atomic: of the rate; 0: there never was one */
 	/* atomic: objects that are followed, by page; pages that are 256 MiB apart share a number, and
@@ -41,15 +42,17 @@ struct rshi_heap_gate {
 
 /* An object that is followed. */
 struct rshi_heap_object {
-	struct rshi_stack_record *site;
 	uint64_t size;  /* as asked for */
 	uint64_t count; /* for how many like it it stands */
+	uint32_t cell;  /* where it is counted */
 };
 
 struct rsh_heapprof_layer {
-	struct rshi_heap_gate *gate;
-	/* There is a layer; returns whether it is to tell anything: not where a detector does. */
-	int (*enter_sig)(void);
+	/*
+	 * There is a layer, with this gate; returns whether it is to tell anything: not where a
+	 * detector does. Before there is a second thread.
+	 */
+	int (*enter_sig)(struct rshi_heap_gate *gate);
 	/*
 	 * A sample is due, or the generation is another: @p has been allocated, or nothing has if it
 	 * is NULL. @cut says how many of the pcs are nobody's business, or is NULL.
@@ -57,21 +60,29 @@ struct rsh_heapprof_layer {
 	void (*alloc_sig)(struct rshi_heap_thread *thread, const void *p, size_t size,
 	                  const struct rshi_here *here,
 	                  size_t (*cut)(const uintptr_t *pcs, size_t n));
+	/* @p is about to be freed. */
+	void (*free_sig)(const void *p);
 	/*
-	 * @p is about to be freed, or maybe moved: follow it no more, and return 1 with what it was;
-	 * then either it is gone, or it is still there after all. 0: it was not followed.
+	 * @p is maybe about to be moved: follow it no more, and return 1 with what it was; then either
+	 * it is gone, or it is still there after all. 0: it was not followed.
 	 */
 	int (*take_sig)(const void *p, struct rshi_heap_object *object);
-	void (*gone_sig)(const struct rshi_heap_object *object);
+	void (*gone_sig)(const void *p, const struct rshi_heap_object *object);
 	void (*back_sig)(const void *p, const struct rshi_heap_object *object);
 };
+
+/* What an object counts as when samples are drawn: one of no bytes, too, is worth one. */
+static inline uint64_t rshi_heap_weight(size_t size)
+{
+	return (uint64_t)size + 1;
+}
 
 /* Whether @size bytes are to be sampled, or the profile is to be asked. */
 static inline int rshi_heap_is_due(const struct rshi_heap_gate *gate,
                                    struct rshi_heap_thread *thread, size_t size)
 {
 	return __atomic_load_n(&gate->generation, __ATOMIC_RELAXED) != thread->generation ||
-	       __builtin_add_overflow(thread->count, (uint64_t)size + !size, &thread->count);
+	       __builtin_add_overflow(thread->count, rshi_heap_weight(size), &thread->count);
 }
 
 static inline unsigned int rshi_heap_page(const void *p)

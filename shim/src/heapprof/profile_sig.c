@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The heap profile, in the middle of allocators: calls nothing, waits for nobody for long. */
 
-#include <asm/unistd.h>
-
 #include "chance.h"
-#include "core/sys.h"
-#include "live.h"
+#include "core/unwind_trail.h"
+#include "counts.h"
 #include "profile.h"
 
 #define STACK_BYTES ((size_t)64 << 20)
 #define FOLLOW_ALL  4096 /* at smaller rates nearly every page has an object that is followed */
 #define INNER       16   /* frames between the program and who tells, at most */
-#define STRIPES     64
-#define SPINS       200
-#define NAP         100000 /* nanoseconds */
-
-enum { ALLOC_OBJECTS, ALLOC_BYTES, FREE_OBJECTS, FREE_BYTES, WORDS };
-
-/* What some of the sites share. */
-static _Alignas(64) struct stripe {
-	uint32_t lock; /* atomic */
-	/* guarded by it */
-	uint64_t sampled;
-	uint64_t freed;
-	uint64_t padding[5];
-} stripes[STRIPES];
 
 static struct {
 	uint64_t rate;    /* atomic */
@@ -34,50 +18,11 @@ static struct {
 
 struct rshi_stacktab rshi_heap_stacks_sig;
 
-/* The thread is in here already, in what a handler has interrupted, or between a fork's handlers. */
-static __thread uint32_t is_busy __attribute__((tls_model("initial-exec")));
-static __thread uint32_t has_all __attribute__((tls_model("initial-exec")));
+/* What is made of a walk: the record of its stack, cut as whoever tells says, who is always the same. */
+static struct rshi_kept_walks walks;
 
-static struct stripe *stripe_of(const struct rshi_stack_record *site)
-{
-	return &stripes[((uintptr_t)site >> 4) % STRIPES];
-}
-
-static void take_stripe(struct stripe *s)
-{
-	uint32_t free = 0;
-
-	/* [HS1] acquire, pairs with [HS2]: sees what the last holder did */
-	for (unsigned int i = 1; !__atomic_compare_exchange_n(&s->lock, &free, 1, 0,
-	                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-	     i++) {
-		/* Held for a moment, unless the holder does not run: then sleep, so that it does. */
-		if (i % SPINS == 0)
-			rshi_futex_wait_sig(&s->lock, 1, NAP);
-		free = 0;
-	}
-}
-
-static void release_stripe(struct stripe *s)
-{
-	/* [HS2] release, pairs with [HS1]: what the holder did */
-	__atomic_store_n(&s->lock, 0, __ATOMIC_RELEASE);
-}
-
-static struct stripe *enter(const struct rshi_stack_record *site)
-{
-	struct stripe *s = stripe_of(site);
-
-	if (!has_all)
-		take_stripe(s);
-	return s;
-}
-
-static void leave(struct stripe *s)
-{
-	if (!has_all)
-		release_stripe(s);
-}
+static struct rshi_heap_gate own_gate;
+struct rshi_heap_gate *rshi_heap_gate_sig = &own_gate;
 
 static void lose(void)
 {
@@ -86,9 +31,11 @@ static void lose(void)
 
 int rshi_heap_open_sig(void)
 {
-	int err = rshi_stacktab_open_sig(&rshi_heap_stacks_sig, WORDS, STACK_BYTES);
+	int err = rshi_stacktab_open_sig(&rshi_heap_stacks_sig, 0, STACK_BYTES);
 
-	return err ? err : rshi_live_open_sig();
+	if (!err)
+		rshi_kept_walks_open_sig(&walks);
+	return err;
 }
 
 uint64_t rshi_heap_rate_sig(void)
@@ -96,15 +43,35 @@ uint64_t rshi_heap_rate_sig(void)
 	return __atomic_load_n(&profile.rate, __ATOMIC_RELAXED);
 }
 
+/* From now on all frees ask: where everything is followed that is cheaper than to count. */
+static void follow_all(void)
+{
+	for (unsigned int i = 0; i < RSHI_HEAP_PAGES; i++)
+		__atomic_store_n(&rshi_heap_gate_sig->pages[i], RSHI_HEAP_MANY, __ATOMIC_RELAXED);
+}
+
 void rshi_heap_set_rate_sig(uint64_t rate)
 {
-	uint32_t next = __atomic_load_n(&rshi_heap_gate_sig.generation, __ATOMIC_RELAXED) + 1;
+	uint32_t next = __atomic_load_n(&rshi_heap_gate_sig->generation, __ATOMIC_RELAXED) + 1;
 
 	if (rate && rate < FOLLOW_ALL)
-		rshi_live_follow_all_sig();
+		follow_all();
 	__atomic_store_n(&profile.rate, rate, __ATOMIC_RELAXED);
 	/* [HR1] release, pairs with [HR2]: the rate, and that everything is open. */
-	__atomic_store_n(&rshi_heap_gate_sig.generation, next ? next : 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&rshi_heap_gate_sig->generation, next ? next : 1, __ATOMIC_RELEASE);
+}
+
+void rshi_heap_use_gate_sig(struct rshi_heap_gate *gate)
+{
+	/* There is one thread, and nothing is followed; but there may be a rate. */
+	for (unsigned int i = 0; i < RSHI_HEAP_PAGES; i++)
+		__atomic_store_n(&gate->pages[i],
+		                 __atomic_load_n(&rshi_heap_gate_sig->pages[i], __ATOMIC_RELAXED),
+		                 __ATOMIC_RELAXED);
+	__atomic_store_n(&gate->generation,
+	                 __atomic_load_n(&rshi_heap_gate_sig->generation, __ATOMIC_RELAXED),
+	                 __ATOMIC_RELAXED);
+	rshi_heap_gate_sig = gate;
 }
 
 uint32_t rshi_heap_sources_sig(void)
@@ -117,17 +84,17 @@ void rshi_heap_add_source_sig(uint32_t source)
 	__atomic_fetch_or(&profile.sources, source, __ATOMIC_RELAXED);
 }
 
-/* How far it is to the next sample. */
+/* How far it is to the next sample; the first byte is near, and no chance. */
 static void draw(struct rshi_heap_thread *t)
 {
-	t->count = t->rate ? 0 - rshi_chance_gap_sig(&t->random, t->rate) : 0;
+	t->count = t->rate > 1 ? 0 - rshi_chance_gap_sig(&t->random, t->rate) : 0 - t->rate;
 }
 
 /* Whether the allocation is to be sampled, at which rate; the next one is drawn. */
 static uint64_t is_sample(struct rshi_heap_thread *t, size_t size)
 {
 	/* [HR2] acquire, pairs with [HR1]: the rate. */
-	uint32_t generation = __atomic_load_n(&rshi_heap_gate_sig.generation, __ATOMIC_ACQUIRE);
+	uint32_t generation = __atomic_load_n(&rshi_heap_gate_sig->generation, __ATOMIC_ACQUIRE);
 
 	/* Chance has no memory: the gap begins here at the new rate. */
 	if (t->generation != generation) {
@@ -135,39 +102,52 @@ static uint64_t is_sample(struct rshi_heap_thread *t, size_t size)
 		t->rate = rshi_heap_rate_sig();
 		draw(t);
 		if (!t->rate ||
-		    !__builtin_add_overflow(t->count, (uint64_t)size + !size, &t->count))
+		    !__builtin_add_overflow(t->count, rshi_heap_weight(size), &t->count))
 			return 0;
 	}
 	draw(t);
 	return t->rate;
 }
 
-static void count_gone(const struct rshi_heap_object *object)
-{
-	struct stripe *s = enter(object->site);
-
-	object->site->values[FREE_OBJECTS] += object->count;
-	object->site->values[FREE_BYTES] += object->count * object->size;
-	s->freed++;
-	leave(s);
-}
-
-static struct rshi_stack_record *site_of(const struct rshi_here *here,
-                                         size_t (*cut)(const uintptr_t *pcs, size_t n))
+/* Separate, so that its arrays are not on the stack where the walk has been made before. */
+static __attribute__((noinline)) struct rshi_stack_record *
+walk(const struct rshi_here *here, size_t (*cut)(const uintptr_t *pcs, size_t n), uint64_t place)
 {
 	uintptr_t pcs[RSH_HEAPPROF_DEPTH + INNER];
-	unsigned int flags;
+	struct rshi_stack_record *site;
+	struct rshi_trail trail;
 	struct rshi_stack stack;
+	unsigned int flags;
 	size_t first, n;
 
-	rshi_unwind_here_sig(here, pcs, cut ? RSH_HEAPPROF_DEPTH + INNER : RSH_HEAPPROF_DEPTH,
-	                     &stack);
+	rshi_unwind_trail_sig(here, pcs, cut ? RSH_HEAPPROF_DEPTH + INNER : RSH_HEAPPROF_DEPTH,
+	                      &stack, &trail);
 	first = cut ? cut(pcs, stack.n) : 0;
 	n = stack.n - first;
 	flags = stack.end == RSHI_END_ROOT && n <= RSH_HEAPPROF_DEPTH ? 0 : RSHI_STACK_CUT;
 	if (n > RSH_HEAPPROF_DEPTH)
 		n = RSH_HEAPPROF_DEPTH;
-	return rshi_stacktab_find_sig(&rshi_heap_stacks_sig, 0, flags, pcs + first, n);
+	site = rshi_stacktab_find_sig(&rshi_heap_stacks_sig, 0, flags, pcs + first, n);
+	if (!(site->flags & RSHI_STACK_OVERFLOW))
+		rshi_walk_keep_sig(&walks, here, place, &trail, site);
+	return site;
+}
+
+static struct rshi_stack_record *site_of(const struct rshi_here *here,
+                                         size_t (*cut)(const uintptr_t *pcs, size_t n))
+{
+	uint64_t place;
+	struct rshi_stack_record *site = rshi_walk_recall_sig(&walks, here, &place);
+
+	return site ? site : walk(here, cut, place);
+}
+
+/* For how many like it a sample stands. */
+static uint64_t stands_for(struct rshi_heap_thread *t, size_t size)
+{
+	uint64_t count = rshi_chance_count_sig(&t->random, t->rate, rshi_heap_weight(size));
+
+	return rshi_counts_rounded_sig(&t->random, count);
 }
 
 void rshi_heap_alloc_sig(struct rshi_heap_thread *t, const void *p, size_t size,
@@ -175,77 +155,58 @@ void rshi_heap_alloc_sig(struct rshi_heap_thread *t, const void *p, size_t size,
                          size_t (*cut)(const uintptr_t *pcs, size_t n))
 {
 	uint64_t rate = is_sample(t, size);
-	struct rshi_heap_object object, stale;
-	struct stripe *s;
+	struct rshi_heap_object object;
 
 	if (!rate || !p)
 		return;
 	t->samples++;
-	if (is_busy) {
-		lose();
-		return;
-	}
-	is_busy = 1;
-	__asm__ volatile("" ::: "memory");
-	object.site = site_of(here, cut);
+	rshi_counts_prepare_sig(p);
+	object.cell = rshi_counts_cell_sig(site_of(here, cut));
 	object.size = size;
-	object.count = rshi_chance_count_sig(&t->random, rate, size);
-	if (rshi_live_add_sig(p, &object, &stale)) {
+	object.count = rate == 1 ? 1 : stands_for(t, size);
+	if (rshi_counts_add_sig(p, &object))
 		lose();
-	} else {
-		s = enter(object.site);
-		object.site->values[ALLOC_OBJECTS] += object.count;
-		object.site->values[ALLOC_BYTES] += object.count * size;
-		s->sampled++;
-		leave(s);
-	}
-	if (stale.site)
-		count_gone(&stale);
-	__asm__ volatile("" ::: "memory");
-	is_busy = 0;
+}
+
+void rshi_heap_free_sig(const void *p)
+{
+	if (rshi_counts_free_sig(p))
+		lose();
 }
 
 int rshi_heap_take_sig(const void *p, struct rshi_heap_object *object)
 {
-	return rshi_live_take_sig(p, object);
+	if (rshi_counts_take_sig(p, object))
+		lose();
+	return object->count != 0;
 }
 
-void rshi_heap_gone_sig(const struct rshi_heap_object *object)
+void rshi_heap_gone_sig(const void *p, const struct rshi_heap_object *object)
 {
-	if (is_busy) {
+	if (rshi_counts_gone_sig(p, object))
 		lose();
-		return;
-	}
-	is_busy = 1;
-	__asm__ volatile("" ::: "memory");
-	count_gone(object);
-	__asm__ volatile("" ::: "memory");
-	is_busy = 0;
 }
 
 void rshi_heap_back_sig(const void *p, const struct rshi_heap_object *object)
 {
-	struct rshi_heap_object stale;
-
-	/* There was room a moment ago; if others have taken it, the object is not followed any more. */
-	if (rshi_live_add_sig(p, object, &stale))
-		rshi_heap_gone_sig(object);
+	if (rshi_counts_back_sig(p, object))
+		lose();
 }
 
 int rshi_heap_site_sig(const struct rshi_stack_record *record, struct rshi_heap_site *site)
 {
-	struct stripe *s;
+	uint32_t cell = rshi_counts_cell_sig(record);
+	struct rshi_heap_counts counts;
 
-	is_busy++;
-	__asm__ volatile("" ::: "memory");
-	s = enter(record);
-	site->alloc_objects = record->values[ALLOC_OBJECTS];
-	site->alloc_bytes = record->values[ALLOC_BYTES];
-	site->free_objects = record->values[FREE_OBJECTS];
-	site->free_bytes = record->values[FREE_BYTES];
-	leave(s);
-	__asm__ volatile("" ::: "memory");
-	is_busy--;
+	site->alloc_objects = 0;
+	/* Others may be counted there, too; then they are so under the overflow itself. */
+	if (cell != rshi_counts_overflow_sig || record->flags & RSHI_STACK_OVERFLOW) {
+		rshi_counts_read_sig(cell, &counts);
+		site->alloc_objects = counts.alloc_objects;
+		site->alloc_bytes = counts.alloc_bytes;
+		site->free_objects = counts.free_objects;
+		site->free_bytes = counts.free_bytes;
+	}
 	site->pcs = record->pcs;
 	site->n = record->n;
 	site->flags = record->flags;
@@ -257,44 +218,10 @@ void rshi_heap_stats_sig(struct rsh_heapprof_stats *stats)
 	uint32_t sources = rshi_heap_sources_sig();
 
 	stats->rate = rshi_heap_rate_sig();
-	stats->sampled = 0;
-	stats->live = 0;
-	is_busy++;
-	__asm__ volatile("" ::: "memory");
-	for (unsigned int i = 0; i < STRIPES; i++) {
-		if (!has_all)
-			take_stripe(&stripes[i]);
-		stats->sampled += stripes[i].sampled;
-		stats->live += stripes[i].sampled - stripes[i].freed;
-		leave(&stripes[i]);
-	}
-	__asm__ volatile("" ::: "memory");
-	is_busy--;
+	rshi_counts_sums_sig(&stats->sampled, &stats->live);
 	stats->lost = __atomic_load_n(&profile.lost, __ATOMIC_RELAXED);
 	stats->stacks = rshi_stacktab_count_sig(&rshi_heap_stacks_sig, 0);
 	stats->hooks = sources & RSHI_HEAP_HOOKS ? 1 : 0;
 	stats->layer = sources & RSHI_HEAP_LAYERED ? 1 : 0;
 	stats->reserved = 0;
-}
-
-void rshi_heap_before_fork_sig(void)
-{
-	is_busy++;
-	__asm__ volatile("" ::: "memory");
-	for (unsigned int i = 0; i < STRIPES; i++)
-		take_stripe(&stripes[i]);
-	has_all = 1;
-	__asm__ volatile("" ::: "memory");
-	is_busy--;
-}
-
-void rshi_heap_after_fork_sig(void)
-{
-	is_busy++;
-	__asm__ volatile("" ::: "memory");
-	has_all = 0;
-	for (unsigned int i = 0; i < STRIPES; i++)
-		release_stripe(&stripes[i]);
-	__asm__ volatile("" ::: "memory");
-	is_busy--;
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "core/lock.h"
+#include "counts.h"
 #include "hooks.h"
 #include "profile.h"
 #include "session.h"
@@ -20,12 +21,12 @@ static int is_prepared; /* guarded by it: forks are */
 static void before(void)
 {
 	rshi_lock(&lock);
-	rshi_heap_before_fork_sig();
+	rshi_counts_before_fork_sig();
 }
 
 static void after(void)
 {
-	rshi_heap_after_fork_sig();
+	rshi_counts_after_fork_sig();
 	rshi_unlock(&lock);
 }
 
@@ -69,8 +70,10 @@ int rshi_heap_set_rate(uint64_t rate)
 	rshi_lock(&lock);
 	if (rate)
 		err = find_source();
-	if (!err && rate)
+	if (!err && rate) {
+		rshi_unwind_know_libc();
 		err = rshi_heap_open_sig();
+	}
 	if (!err && rate && !is_prepared) {
 		is_prepared = 1;
 		(void)pthread_atfork(before, after, after);

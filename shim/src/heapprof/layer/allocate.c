@@ -77,7 +77,7 @@ static LAYER_SEPARATE void *realloc_due(void *p, size_t size, int is_due)
 	if (was_followed && !moved && size)
 		layer_profile->back_sig(p, &object);
 	else if (was_followed)
-		layer_profile->gone_sig(&object);
+		layer_profile->gone_sig(p, &object);
 	if (is_due)
 		layer_tell(moved, size, &here);
 	return moved;

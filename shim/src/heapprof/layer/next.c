@@ -27,11 +27,8 @@ extern int layer_runtime_posix_memalign(void **p, size_t alignment, size_t size)
 extern void *layer_runtime_valloc(size_t size) RUNTIMES(valloc);
 extern void *layer_runtime_pvalloc(size_t size) RUNTIMES(pvalloc);
 
-/* All zeros: nothing is ever due, nothing followed. */
-static struct rshi_heap_gate closed;
-
 const struct rsh_heapprof_layer *layer_profile;
-struct rshi_heap_gate *layer_gate = &closed;
+struct rshi_heap_gate layer_gate; /* zeros: nothing is due, nothing followed */
 LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
 
 static LAYER_THREAD_LOCAL int is_looking;
@@ -98,13 +95,11 @@ static void look(void)
 	SET(posix_memalign);
 	SET(valloc);
 	SET(pvalloc);
-	if (profile && profile->enter_sig()) {
+	if (profile && profile->enter_sig(&layer_gate))
 		layer_profile = profile;
-		layer_gate = profile->gate;
-	}
 	/* What is in the array is not to be freed by anybody else. */
 	for (size_t at = 0; at < ARRAY; at += 4096)
-		__atomic_store_n(&layer_gate->pages[rshi_heap_page(array + at)], RSHI_HEAP_MANY,
+		__atomic_store_n(&layer_gate.pages[rshi_heap_page(array + at)], RSHI_HEAP_MANY,
 		                 __ATOMIC_RELAXED);
 }
 
@@ -192,8 +187,8 @@ struct layer_next layer_next = {
 extern const char __start_layer_operators[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_layer_operators[] __attribute__((weak, visibility("hidden")));
 
-/* An operator that calls others, which call malloc: the call of the first one is the program's. */
-static size_t cut(const uintptr_t *pcs, size_t n)
+/* The call of the first one is the program's. */
+size_t layer_cut(const uintptr_t *pcs, size_t n)
 {
 	size_t first = 0;
 
@@ -203,21 +198,4 @@ static size_t cut(const uintptr_t *pcs, size_t n)
 			first = i + 1;
 	}
 	return first;
-}
-
-void layer_tell(const void *p, size_t size, const struct rshi_here *here)
-{
-	if (layer_profile)
-		layer_profile->alloc_sig(&layer_thread, p, size, here, cut);
-}
-
-LAYER_SEPARATE int layer_forget(const void *p)
-{
-	struct rshi_heap_object object;
-
-	if (layer_size_in_array(p) >= 0)
-		return 0;
-	if (layer_profile && layer_profile->take_sig(p, &object))
-		layer_profile->gone_sig(&object);
-	return 1;
 }

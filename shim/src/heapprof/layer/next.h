@@ -21,6 +21,8 @@
 #define LAYER_SEPARATE     __attribute__((noinline))
 #define LAYER_API          __attribute__((visibility("default")))
 #define LAYER_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+/* Of the library's own: where it is known to be near no address has to be looked up. */
+#define LAYER_NEAR         __attribute__((visibility("hidden")))
 
 /* Whoever needs one part of the library gets all that C programs call. */
 extern const char layer_allocates;
@@ -38,31 +40,47 @@ struct layer_next {
 	void *(*pvalloc)(size_t size);
 };
 
-extern struct layer_next layer_next;
-extern const struct rsh_heapprof_layer *layer_profile; /* NULL: nothing is told */
-extern struct rshi_heap_gate *layer_gate;
-extern LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
+extern LAYER_NEAR struct layer_next layer_next;
+extern LAYER_NEAR const struct rsh_heapprof_layer *layer_profile; /* NULL: nothing is told */
+extern LAYER_NEAR struct rshi_heap_gate layer_gate;
+extern LAYER_NEAR LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
 
 static inline int layer_is_due(size_t size)
 {
-	return rshi_heap_is_due(layer_gate, &layer_thread, size);
+	return rshi_heap_is_due(&layer_gate, &layer_thread, size);
 }
 
 /* Where operators are, which others of the program's and of the library's are called from. */
 #define LAYER_OPERATORS __attribute__((section("layer_operators")))
 
-/* What is due has been allocated, or is NULL. */
-void layer_tell(const void *p, size_t size, const struct rshi_here *here);
+/* How many pcs are not the program's: of an operator that calls others, which call malloc. */
+size_t layer_cut(const uintptr_t *pcs, size_t n);
 
-/* Whether something is to be done before @p is freed, and to do it; 0: it is not to be freed. */
+/* What is due has been allocated, or is NULL. */
+static inline void layer_tell(const void *p, size_t size, const struct rshi_here *here)
+{
+	if (layer_profile)
+		layer_profile->alloc_sig(&layer_thread, p, size, here, layer_cut);
+}
+
+/* Whether something is to be done before @p is freed. */
 static inline int layer_may_matter(const void *p)
 {
-	return rshi_heap_may_be_followed(layer_gate, p);
+	return rshi_heap_may_be_followed(&layer_gate, p);
 }
-int layer_forget(const void *p);
 
 /* The size of what the lookup has allocated at @p, or -1 if it is not there. */
 ptrdiff_t layer_size_in_array(const void *p);
+
+/* Do it; returns 0 if it is not to be freed. */
+static inline int layer_forget(const void *p)
+{
+	if (layer_size_in_array(p) >= 0)
+		return 0;
+	if (layer_profile)
+		layer_profile->free_sig(p);
+	return 1;
+}
 
 /* The next function of this name, or NULL. */
 void *layer_find(const char *name);
