@@ -202,6 +202,7 @@ static void test_a_child_has_its_own(void)
 {
 	const struct rsh_trace_options o = {.period_ms = LONG_MS,
 	                                    .automatic = RSH_TRACE_AUTO_SAMPLES};
+	struct trace_reading r = {0};
 	int status;
 	pid_t pid;
 
@@ -215,7 +216,8 @@ static void test_a_child_has_its_own(void)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	CHECK_EQ(rsh_trace_stop(), 0);
-	trace_read_all(&(struct trace_reading){0});
+	trace_read_all(&r);
+	trace_forget(&r);
 }
 
 int main(void)
