@@ -6,7 +6,8 @@ from __future__ import annotations
 import shlex
 import subprocess
 import threading
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from raceshim._errors import BuildError, UsageError
@@ -15,6 +16,7 @@ from raceshim.cc import _cover_registrar, _prefix
 from raceshim.cc._command import schedule_flags
 from raceshim.cc._compilers import UNFOLDED, VALGRIND_TOOLS, Compiler
 from raceshim.cc._cover_flags import Wish
+from raceshim.runs._matrix import AS_EVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +32,21 @@ class Case:
     program: Program
     variant: str
     compiler: Compiler
+    #: Of a matrix: the level of optimisation, whatever the program says, and the policy of runs.
+    opt: str = AS_EVER
+    mode: str = "none"
+    of_matrix: bool = False
 
     @property
     def name(self) -> str:
         """A name for people."""
         variant = f" ({self.variant})" if self.variant == CONTROL else ""
         return f"{self.program.path.stem}{variant}, {self.compiler.name}"
+
+    @property
+    def setting(self) -> str:
+        """What builds of a program by one compiler differ in."""
+        return f"{self.program.detector}{self.opt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +98,27 @@ class Builder:
         self._schedules = schedules
         self._lock = threading.Lock()
         self._objects: dict[tuple[str, ...], Path] = {}
+        self._built: dict[Path, Built] = {}
+        self._building: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
     def build(self, case: Case) -> Built:
-        """Compile one case; BuildError says what the compiler said."""
+        """Compile one case; BuildError says what the compiler said.
+
+        The cases of a matrix that differ in how they are run have one build.
+        """
+        folder = self.folder / case.compiler.name / case.variant / case.program.path.stem
+        if not case.of_matrix:
+            return self._build(case, folder)
+        folder = self.folder / case.setting / folder.relative_to(self.folder)
+        with self._lock:
+            building = self._building[folder]
+        with building:
+            if folder not in self._built:
+                self._built[folder] = self._build(case, folder)
+            return replace(self._built[folder], case=case)
+
+    def _build(self, case: Case, folder: Path) -> Built:
         program, compiler = case.program, case.compiler
-        folder = self.folder / compiler.name / case.variant / program.path.stem
         folder.mkdir(parents=True, exist_ok=True)
         flags = [*_BASE, self._level, f"-I{_prefix.includes()}"]
         if program.get("pthread", compiler) != "no":
@@ -99,10 +126,12 @@ class Builder:
         if case.variant == CONTROL:
             flags.append("-DRSH_CONTROL")
         # What a program's own flags switch on is no business of its uninstrumented sources.
-        plain = [*flags, *program.words("uninstrumented-cflags", compiler)]
+        forced = [] if case.opt == AS_EVER else [f"-{case.opt}"]
+        plain = [*flags, *program.words("uninstrumented-cflags", compiler), *forced]
         flags += [*detector_flags(program.detector, compiler), *program.words("cflags", compiler)]
         if case.variant == CONTROL:
             flags += program.words("control-cflags", compiler)
+        flags += forced
         mode = program.cover(case.variant, compiler) or self.cover
         covered, in_library, in_program = _coverage(mode, compiler, program.detector, flags)
         flags += covered
@@ -135,6 +164,7 @@ class Builder:
         with self._lock:
             if key not in self._objects:
                 path = self.folder / compiler.name / f"{len(self._objects)}-{source.stem}.o"
+                path.parent.mkdir(parents=True, exist_ok=True)
                 compile_c(compiler, [*flags, "-c", source, "-o", path], path.parent)
                 self._objects[key] = path
             return self._objects[key]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from raceshim._errors import CLEAN, INCONCLUSIVE, INTERRUPTED, RACES
+from raceshim._errors import BUILD, CLEAN, INCONCLUSIVE, INTERRUPTED, RACES
 from raceshim._policy import Policy
 from raceshim.runs._tally import Rate, Tally
 from raceshim.suppress._apply import Applied, apply, merge_applied
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _VERDICTS = {
     CLEAN: "clean",
     RACES: "races",
+    BUILD: "build failed",
     INCONCLUSIVE: "inconclusive",
     INTERRUPTED: "interrupted",
 }

@@ -207,6 +207,14 @@ def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Setti
     if command is not None:
         if parsed.paths:
             raise UsageError(f"gate takes folders or a command, not both: {parsed.paths[0]}")
+        if settings.build is not None and settings.matrix is None:
+            raise UsageError("--build is for --matrix: build before the gate, as ever")
+        if command and settings.matrix is not None:
+            _check_matrix(settings)
+            from raceshim import _runs  # noqa: PLC0415
+
+            _interrupt_on_signals()
+            return _runs.gate_settings(command, settings)
         if command and _is_repeated(settings):
             from raceshim import _runs  # noqa: PLC0415
 
@@ -221,6 +229,8 @@ def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Setti
             "them that must be reported, so leave it out"
         )
     _check_programs(settings)
+    if settings.matrix is not None:
+        _check_matrix(settings)
     return _judge_programs(parsed.paths, settings)
 
 
@@ -231,8 +241,15 @@ def _is_repeated(settings: Settings) -> bool:
     )
 
 
+def _check_matrix(settings: Settings) -> None:
+    for name in ("budget", "until_found", "shard", "results", "policy"):
+        if name in settings.told:
+            other = "mode= in it" if name == "policy" else "--runs"
+            raise UsageError(f"{OPTIONS[name].flag} does not go with --matrix: use {other}")
+
+
 def _check_programs(settings: Settings) -> None:
-    for name in ("shard", "results"):
+    for name in ("shard", "results", "build"):
         if name in settings.told:
             raise UsageError(f"{OPTIONS[name].flag} is for a command: gate [options] -- COMMAND")
 
@@ -327,14 +344,24 @@ def _judge_programs(paths: list[str], settings: Settings) -> int:
     with _output.progress(console) as (started, done):
         verdicts = _tasks.gate_programs([Path(p) for p in paths], settings, started, done)
     here = Path.cwd()
-    _output.show_programs(console, verdicts, here)
+    matrix = None
+    if settings.matrix is not None:
+        from raceshim import _matrix, _matrix_programs  # noqa: PLC0415
+
+        by_detector = "detector" in _matrix.axes_of(settings)
+        matrix = _matrix_programs.matrix_of(verdicts, here, by_detector=by_detector)
+        code = _matrix_programs.matrix_exit_code(verdicts)
+        _output.show_matrix(console, verdicts, matrix)
+    else:
+        code = _verdicts.exit_code(verdicts)
+        _output.show_programs(console, verdicts, here)
     if settings.json is not None or settings.html is not None:
         from raceshim._formats import write_programs  # noqa: PLC0415
 
-        write_programs(_files.programs_document(verdicts, here), settings)
+        write_programs(_files.programs_document(verdicts, here, code, matrix), settings)
     if settings.table is not None:
         _files.write_text(settings.table, _files.programs_markdown(verdicts, Path(settings.table)))
-    return _verdicts.exit_code(verdicts)
+    return code
 
 
 def _stream(settings: Settings) -> TextIO:

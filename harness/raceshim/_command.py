@@ -65,10 +65,15 @@ class Bench:
         command: Sequence[str],
         settings: Settings,
         detector: str | None,
+        environ: Mapping[str, str] | None = None,
         *,
         only_looks: bool = False,
     ) -> None:
-        """Read the suppressions and the policy; who `only_looks` for something has none of them."""
+        """Read the suppressions and the policy; who `only_looks` for something has none of them.
+
+        `environ` is added to that of all runs.
+        """
+        self._environ = environ or {}
         self.command = command
         self.settings = settings
         self.detector = detector
@@ -152,7 +157,7 @@ class Bench:
 
     def _environment(self, logs: LogFolder, trial: Trial | None) -> dict[str, str]:
         options = "exitcode=0" if self._lets_pass else ""
-        base = dict(os.environ)
+        base = os.environ | self._environ
         if trial is not None:
             base |= trial.environ
             if trial.preload is not None:

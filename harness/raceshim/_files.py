@@ -5,8 +5,9 @@ JSON of programs: `schema` (1), `version`, `mode` ("programs"), `verdict`, `exit
 follows. Keys are only ever added. That of a command begins in the same way; see `formats/_json`.
 
 mode "programs":
-    programs: [{program, compiler, detector, variant, expected, verdict, got: {TEXT: COUNT},
-                runs, right, reports, seconds, error}]
+    programs: [{program, compiler, detector, opt, mode, variant, expected, verdict,
+                got: {TEXT: COUNT}, runs, right, reports, seconds, error}]
+    matrix: null, or what only some settings show; see `formats/_matrix`
     totals: {VERDICT: COUNT}
 """
 
@@ -20,12 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim import __version__
-from raceshim._verdicts import CaseVerdict, exit_code
 from raceshim.cc._compilers import SUPPORTED
+from raceshim.formats._matrix import document as matrix_document
 from raceshim.formats._text import got_text, relative, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from raceshim._verdicts import CaseVerdict
+    from raceshim.runs._matrix import Matrix
 
 _SCHEMA = 1
 _WORDS = {0: "clean", 1: "races", 3: "build failed", 4: "inconclusive"}
@@ -51,15 +55,19 @@ def programs_json(document: dict[str, object]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def programs_document(verdicts: Sequence[CaseVerdict], root: Path) -> dict[str, object]:
+def programs_document(
+    verdicts: Sequence[CaseVerdict], root: Path, code: int, matrix: Matrix | None = None
+) -> dict[str, object]:
     """Return the verdicts on programs as a value."""
     return {
-        **_head("programs", exit_code(verdicts)),
+        **_head("programs", code),
         "programs": [
             {
                 "program": str(relative(v.case.program.path, root)),
                 "compiler": v.case.compiler.name,
                 "detector": v.case.program.detector,
+                "opt": v.case.opt if matrix else None,
+                "mode": v.case.mode if matrix else None,
                 "variant": v.case.variant,
                 "expected": " or ".join(map(str, v.expected)),
                 "verdict": v.verdict,
@@ -72,6 +80,7 @@ def programs_document(verdicts: Sequence[CaseVerdict], root: Path) -> dict[str, 
             }
             for v in verdicts
         ],
+        "matrix": matrix_document(matrix),
         "totals": dict(sorted(Counter(v.verdict for v in verdicts).items())),
     }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
     from raceshim.cover._model import Row
+    from raceshim.runs._matrix import Matrix
 
 
 def write_formats(verdict: CommandVerdict, settings: Settings, detector: str | None) -> None:
@@ -106,7 +107,7 @@ def result_of(verdict: CommandVerdict, detector: str | None) -> GateResult:
     )
 
 
-def result_of_runs(verdict: CampaignVerdict) -> GateResult:
+def result_of_runs(verdict: CampaignVerdict, matrix: Matrix | None = None) -> GateResult:
     """Return the verdict on many runs as that value."""
     tally, setting = verdict.tally, verdict.setting
     return GateResult(
@@ -135,6 +136,7 @@ def result_of_runs(verdict: CampaignVerdict) -> GateResult:
             sureness=tally.sureness(),
             rates=verdict.rates,
         ),
+        matrix=matrix,
     )
 
 

@@ -100,6 +100,13 @@ OPTIONS = {
             choices=COVER_MODES,
         ),
         Option(
+            "opt",
+            str,
+            None,
+            "optimise like this, whatever the project says",
+            choices=("O0", "O1", "O2", "O3", "Os", "Og", "Oz", "Ofast"),
+        ),
+        Option(
             "locks",
             str,
             "no",
@@ -257,6 +264,21 @@ OPTIONS = {
             False,
             "annotate the code of a pull request, and fill the job's summary (GitHub Actions)",
         ),
+        Option(
+            "matrix",
+            str,
+            None,
+            "all settings of these axes, in one table: compiler=, opt=, detector=, mode= (a "
+            "policy); + between values, a comma between axes; all is compiler=all,opt=O0+O1+O2",
+            metavar="AXIS=VALUE+...,...",
+        ),
+        Option(
+            "build",
+            str,
+            None,
+            "a line for the shell that builds the command anew, for each setting of --matrix",
+            metavar="LINE",
+        ),
         Option("table", str, None, "write the verdicts to FILE in Markdown", metavar="FILE"),
         Option(
             "db",
@@ -275,12 +297,14 @@ OPTIONS = {
 FORMATS = ("json", "sarif", "junit", "html", "gitlab", "github")
 #: Which command takes which options.
 COMMAND_OPTIONS = {
-    "cc": ("compiler", "detector", "cover", "locks", "schedules"),
+    "cc": ("compiler", "detector", "cover", "opt", "locks", "schedules"),
     "run": (
         *("detector", "timeout", "wait", "evidence", "canary", "symbolize", "output"),
         *("suppressions", "tolerate", "json"),
     ),
-    "gate": tuple(name for name in OPTIONS if name not in ("coverdir", "db", "locks", "schedules")),
+    "gate": tuple(
+        name for name in OPTIONS if name not in ("coverdir", "db", "locks", "opt", "schedules")
+    ),
     "merge": ("suppressions", "tolerate", *FORMATS),
     "repro": ("runs", "results", "timeout", "json"),
 }
@@ -292,6 +316,7 @@ class Settings:
     compiler: str
     detector: str
     cover: str
+    opt: str | None
     locks: str
     schedules: str
     coverdir: str | None
@@ -318,6 +343,8 @@ class Settings:
     html: str | None
     gitlab: str | None
     github: bool
+    matrix: str | None
+    build: str | None
     table: str | None
     build_dir: str | None
     db: str

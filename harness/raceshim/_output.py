@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from raceshim._gate import accesses
+from raceshim._matrix_programs import wrong_rows
+from raceshim.formats._matrix import matrix_text
 from raceshim.formats._text import got_text, relative, summary
 from raceshim.report._parse import render_report
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from raceshim._verdicts import CaseVerdict
+    from raceshim.runs._matrix import Matrix
 
 
 @contextlib.contextmanager
@@ -64,6 +67,18 @@ def show_programs(console: Console, verdicts: Sequence[CaseVerdict], root: Path)
     console.print(summary(verdicts), highlight=False, soft_wrap=True)
 
 
+def show_matrix(console: Console, verdicts: Sequence[CaseVerdict], matrix: Matrix) -> None:
+    """Show what which setting shows, and what is wrong over all of them."""
+    console.print(matrix_text(matrix), markup=False, highlight=False, soft_wrap=True, end="")
+    for why, verdict in wrong_rows(verdicts):
+        console.print(f"\n{verdict.case.name}: {why}", style="bold red", markup=False)
+        _show_reports(console, verdict)
+    for verdict in verdicts:
+        if verdict.error is not None:
+            _show_wrong(console, verdict)
+    console.print(summary(verdicts), highlight=False, soft_wrap=True)
+
+
 def _table(verdicts: Sequence[CaseVerdict], root: Path) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("program", "compiler", "variant"):
@@ -103,6 +118,10 @@ def _show_wrong(console: Console, verdict: CaseVerdict) -> None:
     console.print(f"  {verdict.case.program.path}", markup=False, highlight=False, soft_wrap=True)
     if verdict.error:
         console.print(verdict.error, markup=False, highlight=False, soft_wrap=True)
+    _show_reports(console, verdict)
+
+
+def _show_reports(console: Console, verdict: CaseVerdict) -> None:
     shown: set[str] = set()
     for run in verdict.runs:
         for report in run.reports:

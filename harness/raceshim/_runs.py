@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from raceshim._errors import CLEAN, RACES, ToolError, UsageError
 from raceshim._formats import result_of_runs, write_result
+from raceshim._matrix import command_cells, gate_matrix
 from raceshim._options import FORMATS
 from raceshim._repeat import gate_repeatedly, plan_of
 from raceshim._replay import judge_lines, recall, remember, reproduce
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from raceshim._campaign import Campaign, CampaignVerdict
     from raceshim._options import Settings
+    from raceshim.runs._matrix import Matrix
 
 #: Where there is no terminal, a line tells how far it is, so that nobody takes it for dead.
 _EVERY = 30.0
@@ -44,6 +46,17 @@ def gate(command: list[str], settings: Settings) -> int:
         verdict = gate_repeatedly(command, settings, settings.detector, told)
     note = remember(verdict)
     _tell(verdict, settings, [note] if note else [])
+    return verdict.exit_code
+
+
+def gate_settings(command: list[str], settings: Settings) -> int:
+    """Run a command in all settings of a matrix and tell the verdict."""
+    if settings.coverdir is not None:
+        raise UsageError("--cover is for a single run of a command: leave out --matrix")
+    name_late(settings)
+    with _progress(len(command_cells(settings)) * settings.runs, "runs") as told:
+        verdict, matrix = gate_matrix(command, settings, told)
+    _tell(verdict, settings, [], matrix)
     return verdict.exit_code
 
 
@@ -79,13 +92,15 @@ def name_late(settings: Settings) -> None:
         settings.symbolize = "online" if needs_names(asked) else "late"
 
 
-def _tell(verdict: CampaignVerdict, settings: Settings, notes: list[str]) -> None:
+def _tell(
+    verdict: CampaignVerdict, settings: Settings, notes: list[str], matrix: Matrix | None = None
+) -> None:
     stream = _stream(settings)
-    stream.write(runs_text(verdict, colour=stream.isatty()))
+    stream.write(runs_text(verdict, colour=stream.isatty(), matrix=matrix))
     stream.write("".join(f"  note: {note}\n" for note in notes))
     if any(getattr(settings, name) for name in FORMATS):
         try:
-            write_result(result_of_runs(verdict), settings)
+            write_result(result_of_runs(verdict, matrix), settings)
         except OSError as error:
             raise ToolError(f"{error.filename}: {error.strerror}") from None
 

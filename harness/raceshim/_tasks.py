@@ -28,10 +28,10 @@ from raceshim.evidence._processes import read_processes
 from raceshim.evidence._run import Ended, end_active, environment, run
 from raceshim.evidence._symbolizer import Symbolizer, find_symbolizer
 from raceshim.report._parse import ParsedLog, parse_log
+from raceshim.runs._plan import Task
 
 if TYPE_CHECKING:
     from raceshim._options import Settings
-    from raceshim.runs._plan import Task
 
 #: A detector's exit status when it has reported something; programs must not use it themselves.
 _EXIT_CODE = 66
@@ -50,8 +50,11 @@ def gate_programs(
     started(len(cases))
     series = series_of(settings, len(cases))
     with _build_folder(settings) as folder, _late_names(settings) as names:
-        builder = Builder(folder, cover=settings.cover, schedules=series.perturbed)
+        perturbed = series.perturbed or any(case.mode != PLAIN for case in cases)
+        builder = Builder(folder, cover=settings.cover, schedules=perturbed)
         gate = functools.partial(gate_case, builder=builder, series=series, names=names)
+        if settings.matrix is not None:
+            gate = functools.partial(gate_cell, builder=builder, settings=settings, names=names)
         return _in_parallel(gate, cases, settings.jobs, done)
 
 
@@ -65,6 +68,10 @@ def load(paths: Sequence[Path]) -> list[Program]:
 
 def plan(programs: Sequence[Program], settings: Settings) -> list[Case]:
     """Return what there is to build."""
+    if settings.matrix is not None:
+        from raceshim._matrix_programs import matrix_cases  # noqa: PLC0415 - it needs much more
+
+        return matrix_cases(programs, settings)
     compilers = find_all(settings.compiler)
     return [
         Case(program, variant, compiler)
@@ -103,6 +110,19 @@ def gate_case(
     except BuildError as error:
         return CaseVerdict(case, expected, (), str(error))
     return CaseVerdict(case, expected, tuple(shown), once=series.perturbed)
+
+
+def gate_cell(
+    case: Case, builder: Builder, settings: Settings, names: Names | None = None
+) -> CaseVerdict:
+    """Judge a case of a matrix likewise: all its runs are under its own policy."""
+    expected = case.program.outcomes(case.variant, case.compiler)
+    try:
+        built = builder.build(case)
+    except BuildError as error:
+        return CaseVerdict(case, expected, (), str(error))
+    tasks = (Task(n, case.mode, 1, settings.seed + n) for n in range(settings.runs))
+    return CaseVerdict(case, expected, tuple(run_program(built, names, task) for task in tasks))
 
 
 def run_program(built: Built, names: Names | None = None, task: Task | None = None) -> ProgramRun:

@@ -29,6 +29,7 @@ from raceshim.report._parse import (
     parse_log,
     parse_valgrind_xml,
 )
+from raceshim.runs._matrix import Cell, CellResult, Matrix, MatrixRow
 from raceshim.runs._plan import Plan
 from raceshim.runs._tally import Tally
 from raceshim.suppress._apply import Suppressed
@@ -105,6 +106,19 @@ def runs(*shown: str) -> Runs:
     )
 
 
+def matrix(*names: str, title: str = "data race in <b>") -> Matrix:
+    """Return two settings that ran and one that could not be built."""
+    cells = [Cell("clang-19", level, "thread", "none") for level in ("O0", "O2", "Os")]
+    return Matrix(
+        (
+            CellResult(cells[0], "races", 1, 5, 1.5),
+            CellResult(cells[1], "clean", 0, 5, 1.25),
+            CellResult(cells[2], "build failed", 3, 0, 0.0, "x.c:1: error: <b>"),
+        ),
+        tuple(MatrixRow(name, title, (4, 0, None)) for name in names),
+    )
+
+
 def rich() -> GateResult:
     """Return a result that has something in every field."""
     return result(
@@ -157,6 +171,7 @@ def rich() -> GateResult:
             CanaryEvidence("/usr/bin/tool", caught=False, cause="it ran with report_bugs=0"),
         ),
         runs=runs(race().fingerprint),
+        matrix=matrix(race().fingerprint),
     )
 
 
@@ -226,6 +241,7 @@ HOSTILE = st.builds(
     ).map(tuple),
     left=st.lists(st.tuples(_NUMBER, TEXT), max_size=1).map(tuple),
     reasons=st.lists(TEXT, max_size=2).map(tuple),
+    matrix=st.none() | st.builds(matrix, TEXT, title=TEXT),
     canaries=st.none()
     | st.lists(st.builds(CanaryEvidence, TEXT, st.booleans(), TEXT), max_size=2).map(tuple),
 )

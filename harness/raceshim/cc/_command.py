@@ -12,6 +12,7 @@ after them is passed on in place. What is added:
 - with `--cover=MODE`: what makes the compiler count, and at each link the registrar, which tells
   the library where this executable or shared library has its counters (`_cover_flags`,
   `_cover_registrar`);
+- with `--opt=LEVEL`, behind the project's flags: that level of optimisation;
 - with `--locks=yes`, at each link: what makes the linker lead calls of locks to the library;
 - with `--schedules=yes`, where ThreadSanitizer and an executable are linked: what makes the linker
   lead accesses, and calls of locks and threads, to what the gate's policies do with them.
@@ -126,6 +127,7 @@ def command(  # noqa: PLR0913 - one for each option
     cover: str = "none",
     locks: str = "no",
     schedules: str = "no",
+    opt: str | None = None,
 ) -> list[str]:
     """Return the command line that the compiler gets."""
     program = compiler.cxx if cxx else compiler.cc
@@ -151,6 +153,8 @@ def command(  # noqa: PLR0913 - one for each option
         if schedules == "yes" and detector == "thread" and not asked.shared:
             end += schedule_flags()
         end += _library(asked, compiler, locks=locks == "yes")
+    if opt is not None and not asked.only_links:
+        end.insert(0, f"-{opt}")  # behind the project's own
     return [program, *front, *arguments, *end]
 
 
@@ -234,6 +238,7 @@ def main(arguments: list[str], *, cxx: bool) -> int:
             cover=settings.cover,
             locks=settings.locks,
             schedules=settings.schedules,
+            opt=settings.opt,
         )
         for number in (
             _signal.SIGPIPE,

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from raceshim.finding._rules import rule_for
+from raceshim.formats._matrix import document as matrix_document
 from raceshim.formats._plain import printable
 from raceshim.formats._result import GateResult, headline, program_name
 
@@ -51,6 +52,7 @@ def document(result: GateResult) -> Json:
         "root": printable(str(result.root)),
         "detector": _text(result.detector),
         "runs": None if result.runs is None else _runs(result.runs),
+        "matrix": matrix_document(result.matrix),
         "processes": [_process(process) for process in result.processes],
         "findings": [
             *(_finding(finding, result, "open") for finding in result.findings),

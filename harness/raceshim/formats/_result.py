@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from raceshim.finding._merge import Finding
     from raceshim.report._model import Failure
+    from raceshim.runs._matrix import Matrix
     from raceshim.runs._tally import Rate
     from raceshim.suppress._apply import Applied, Suppressed
 
@@ -112,7 +113,8 @@ class GateResult:
     `reasons` say why the verdict is inconclusive, or what was in doubt beside the findings;
     `notes` are advice. `root` is the folder that holds the sources; paths below it are shown
     relative to it. `left` are pid and command of instrumented processes that go on after the
-    command. `canaries` is None when none was to be planted, and `runs` where there was but one.
+    command. `canaries` is None when none was to be planted, `runs` where there was but one, and
+    `matrix` where there was but one setting.
     """
 
     command: tuple[str, ...]
@@ -133,6 +135,7 @@ class GateResult:
     notes: tuple[str, ...] = ()
     canaries: tuple[CanaryEvidence, ...] | None = None
     runs: Runs | None = None
+    matrix: Matrix | None = None
 
     def rate(self, finding: Finding) -> Rate | None:
         """Return how often a finding was shown; None where there was but one run."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raceshim.formats._matrix import matrix_text
 from raceshim.formats._text import finding_text
 
 if TYPE_CHECKING:
     from raceshim._campaign import CampaignVerdict
     from raceshim.finding._merge import Finding
+    from raceshim.runs._matrix import Matrix
     from raceshim.runs._tally import Rate
 
 _COLOURS = {"clean": "32", "races": "1;31", "inconclusive": "1;33", "interrupted": "1;33"}
+_COLOURS["build failed"] = _COLOURS["races"]
 _SHOWN = 20
 
 
-def runs_text(verdict: CampaignVerdict, *, colour: bool) -> str:
+def runs_text(verdict: CampaignVerdict, *, colour: bool, matrix: Matrix | None = None) -> str:
     """Say what many runs are found to be."""
     parts = [finding_text(finding) for finding in verdict.findings[:_SHOWN]]
     hidden = len(verdict.findings) - _SHOWN
@@ -24,6 +27,8 @@ def runs_text(verdict: CampaignVerdict, *, colour: bool) -> str:
         parts.append(f"and {hidden} more findings; --json writes all of them\n")
     parts += [failure.text for failure in verdict.failures]
     parts += _table(verdict)
+    if matrix is not None:
+        parts.append(matrix_text(matrix))
     headline = _headline(verdict)
     if colour:
         headline = f"\x1b[{_COLOURS[verdict.verdict]}m{headline}\x1b[0m"
@@ -35,7 +40,7 @@ def runs_text(verdict: CampaignVerdict, *, colour: bool) -> str:
         parts.append(f"  policies: {', '.join(policies)}")
     parts += [f"  {reason}" for reason in verdict.reasons]
     parts += [f"  note: {note}" for note in verdict.notes]
-    if verdict.findings:
+    if verdict.findings and matrix is None:  # what is built by now is the last setting
         parts.append(f"  run one again: raceshim repro {verdict.findings[0].fingerprint}")
     parts += [f"  expired suppression: {r.where}: {r.rule}" for r, _ in verdict.applied.expired]
     parts += [f"  unused suppression: {r.where}: {r.rule}" for r in verdict.applied.unused]
