@@ -36,6 +36,7 @@ from raceshim.view import _page
 from raceshim.view._main import main as report_main
 from raceshim.view._page import Extras, page
 from raceshim.view._source import Sources
+from raw_traces import usual
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -218,6 +219,21 @@ def test_a_timeline_stands_with_its_finding() -> None:
     labels = [text(e) for e in shown.iter() if tag(e) == "text"]
     assert "<main> 7" in labels
     assert "worker 8" in labels
+
+
+def test_a_trace_that_the_result_names_is_drawn(tmp_path: Path) -> None:
+    of = _json.document(result(1, findings=(race(),)))
+    for name, content, figures in (
+        ("run.trace", usual().bytes(), 1),
+        ("other.c", b"int main;", 0),
+        ("missing", None, 0),
+    ):
+        file = tmp_path / name
+        if content is not None:
+            file.write_bytes(content)
+        of["findings"][0]["flight"] = {"path": str(file), "pid": 1, "reason": "", "threads": []}
+        (shown,) = findings(parsed(page([Document("x", "", of)])))
+        assert len(list(shown.iter("figure"))) == figures
 
 
 def test_coverage_is_summed_up() -> None:

@@ -6,12 +6,15 @@ All of it can be read without a script. The script searches and filters; it make
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim._errors import ToolError
+from raceshim._errors import RaceshimError, ToolError
 from raceshim.formats._plain import one_line
 from raceshim.page._shell import document, inline, part
+from raceshim.trace._read import read_file
 from raceshim.view import _tables
 from raceshim.view._finding import finding_html, rules_html
 from raceshim.view._merge import merge
@@ -59,7 +62,7 @@ def page(documents: Sequence[Document], extras: Extras | None = None) -> str:
 
 def _page(documents: Sequence[Document], items: Sequence[Item], extras: Extras) -> str:
     names = _tables.result_names(documents)
-    timelines = _timelines(extras.timelines)
+    timelines = _timelines({**_flights(items), **extras.timelines})
     known = [item.fingerprint for item in items]
     after = [
         *(_tables.matrix_html(one.content.get("matrix"), known) for one in documents),
@@ -92,6 +95,18 @@ def _headlines(documents: Sequence[Document], items: Sequence[Item]) -> list[str
     results = f"{len(documents)} result{'' if len(documents) == 1 else 's'}"
     by = ", ".join(dict.fromkeys(f"raceshim {one.content.get('version', '')}" for one in documents))
     return [f"{findings}{which}, in {results} of {one_line(by)}"]
+
+
+def _flights(items: Sequence[Item]) -> dict[str, list[Trace]]:
+    """Return the traces that results name for their findings, as far as they are still there."""
+    found: dict[str, list[Trace]] = {}
+    for item in items:
+        flight = item.told.get("flight")
+        path = Path(str(flight["path"])) if flight else None
+        with contextlib.suppress(RaceshimError, OSError, ValueError):
+            if path is not None and path.is_file():
+                found[item.fingerprint] = [read_file(path)]
+    return found
 
 
 def _timelines(traces: Mapping[str, Sequence[Trace]]) -> dict[str, str]:
