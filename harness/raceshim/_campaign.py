@@ -146,15 +146,21 @@ class Campaign:
         self._timed_out = self._timed_out or result.timed_out
         return shown
 
-    def verdict(self, *, interrupted: bool = False, notes: Sequence[str] = ()) -> CampaignVerdict:
-        """Judge the runs that there are by now."""
+    def verdict(
+        self,
+        *,
+        interrupted: bool = False,
+        notes: Sequence[str] = (),
+        missing: Sequence[str] = (),
+    ) -> CampaignVerdict:
+        """Judge the runs that there are by now; `missing` says why others are not there."""
         applied = self._merged()
         self._applied = [applied]
         shut, tolerated = self._policy.part(applied.kept)
         findings = (*applied.kept, *(item.finding for item in applied.suppressed))
-        reasons = self._told()
+        reasons = (*self._told(), *missing)
         if not self.tally.runs:
-            reasons = ("there was no run",)
+            reasons = ("there was no run", *missing)
         code = RACES if shut else INCONCLUSIVE if reasons else CLEAN
         if interrupted:
             code = INTERRUPTED

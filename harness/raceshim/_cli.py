@@ -237,19 +237,25 @@ def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Setti
 def _is_repeated(settings: Settings) -> bool:
     """Whether the options ask for more than a single run of a command."""
     return settings.runs > 1 or any(
-        (settings.budget, settings.until_found, settings.shard, settings.results)
+        (
+            settings.budget,
+            settings.until_found,
+            settings.shard,
+            settings.results,
+            settings.cluster,
+        )
     )
 
 
 def _check_matrix(settings: Settings) -> None:
-    for name in ("budget", "until_found", "shard", "results", "policy"):
+    for name in ("budget", "until_found", "shard", "results", "policy", "cluster"):
         if name in settings.told:
             other = "mode= in it" if name == "policy" else "--runs"
             raise UsageError(f"{OPTIONS[name].flag} does not go with --matrix: use {other}")
 
 
 def _check_programs(settings: Settings) -> None:
-    for name in ("shard", "results", "build"):
+    for name in ("shard", "results", "build", "cluster", "ship", "pass_env"):
         if name in settings.told:
             raise UsageError(f"{OPTIONS[name].flag} is for a command: gate [options] -- COMMAND")
 

@@ -57,10 +57,25 @@ class Trial:
     processor: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command runs that does not run here: what the gate would have looked up otherwise.
+
+    `folder` is its working directory, `root` the project's folder, in whose terms findings name
+    files; `environ` is all of its environment that is not the gate's.
+    """
+
+    environ: Mapping[str, str]
+    folder: Path
+    root: str
+    suppressions: tuple[Suppression, ...] = ()
+    policy: Policy | None = None
+
+
 class Bench:
     """What all runs of a command have in common: read and opened once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name
         self,
         command: Sequence[str],
         settings: Settings,
@@ -68,20 +83,24 @@ class Bench:
         environ: Mapping[str, str] | None = None,
         *,
         only_looks: bool = False,
+        place: Place | None = None,
     ) -> None:
         """Read the suppressions and the policy; who `only_looks` for something has none of them.
 
-        `environ` is added to that of all runs.
+        `environ` is added to that of all runs. Of a `place`, all is known.
         """
         self._environ = environ or {}
         self.command = command
         self.settings = settings
         self.detector = detector
-        self.suppressions = () if only_looks else _suppressions(settings)
-        self.policy = None if only_looks else _policy(settings)
+        self.suppressions = (
+            () if only_looks else _suppressions(settings) if place is None else place.suppressions
+        )
+        self.policy = None if only_looks else _policy(settings) if place is None else place.policy
         # What is suppressed, tolerated or not looked for is no failure of the command either.
         self._lets_pass = bool(only_looks or self.suppressions or self.policy)
-        self._late = _late_names(settings)
+        self._place = place
+        self._late = _late_names(settings, self.environ)
         self._names: Names | None = None
         self._refused: tuple[str, ...] = ()
 
@@ -104,9 +123,15 @@ class Bench:
         """What there is to say of the names."""
         return (*self._refused, *(self._names.notes if self._names else ()))
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What a command inherits."""
+        base = os.environ if self._place is None else self._place.environ
+        return {**base, **self._environ}
+
     def run(self, trial: Trial | None = None) -> CommandVerdict:
         """Run the command and judge every process that ran under it."""
-        command, settings = self.command, self.settings
+        command, settings, place = self.command, self.settings, self._place
         asked = "output" in settings.told
         quiet = trial is not None and trial.quiet
         with (
@@ -132,6 +157,7 @@ class Bench:
                         environ,
                         logs,
                         timeout=settings.timeout if trial is None else trial.limit,
+                        cwd=None if place is None else place.folder,
                         meanwhile=_load_judges if trial is None else None,
                         tee=tee,
                         late=lambda: hanging.extend(_hanging(logs)),
@@ -153,11 +179,13 @@ class Bench:
                 tee=tee,
                 names=self._names,
                 hanging=hanging,
+                folder=None if place is None else place.folder,
+                root=None if place is None else place.root,
             )
 
     def _environment(self, logs: LogFolder, trial: Trial | None) -> dict[str, str]:
         options = "exitcode=0" if self._lets_pass else ""
-        base = os.environ | self._environ
+        base = dict(self.environ)
         if trial is not None:
             base |= trial.environ
             if trial.preload is not None:
@@ -205,8 +233,13 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     tee: Tee | None = None,
     names: Names | None = None,
     hanging: Sequence[Hanging] = (),
+    folder: Path | None = None,
+    root: str | None = None,
 ) -> CommandVerdict:
-    """Read what the processes of a command have left, and what they have printed, and judge it."""
+    """Read what the processes of a command have left, and what they have printed, and judge it.
+
+    `folder` and `root` are the command's and the project's, if they are not those of this process.
+    """
     from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
     from raceshim.evidence._processes import read_processes  # noqa: PLC0415 - see the top
 
@@ -233,6 +266,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
         canary=planted,
         starts=starts,
         hanging=tuple(hanging),
+        folder=folder,
     )
     verdict = judge_command(
         command_run,
@@ -240,7 +274,7 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
         suppressions,
         policy=policy,
         needs_threads=needs_threads,
-        roots=(str(project_root()),),
+        roots=(str(project_root()) if root is None else root,),
     )
     ran = bool(logged or started)
     if ended is None or (ran and not printed):
@@ -251,14 +285,16 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
 
 
 @contextlib.contextmanager
-def _late_names(settings: Settings) -> Iterator[tuple[Names | None, tuple[str, ...]]]:
+def _late_names(
+    settings: Settings, environ: Mapping[str, str]
+) -> Iterator[tuple[Names | None, tuple[str, ...]]]:
     """Give what completes the logs if no names are to be looked up online, or say why not."""
     if settings.symbolize != "late":
         yield None, ()
         return
     from raceshim.evidence._late import Names, needs_names  # noqa: PLC0415 - most commands do without
 
-    if needs_names(os.environ.get("TSAN_OPTIONS", "")):
+    if needs_names(environ.get("TSAN_OPTIONS", "")):
         yield None, ("not symbolised late: TSAN_OPTIONS asks for names while the program runs",)
         return
     from raceshim.evidence._symbolizer import Symbolizer  # noqa: PLC0415

@@ -28,6 +28,7 @@ from raceshim.suppress._apply import Applied, apply, merge_applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from raceshim.evidence._canary import Canary
     from raceshim.evidence._hang import Hanging
@@ -49,7 +50,8 @@ class CommandRun:
 
     `canary` tells what became of the known race, if one was planted; it is not among `processes`.
     `starts` is how often ThreadSanitizer was seen to start, at least. `hanging` are processes that
-    were at something when the command's time was over.
+    were at something when the command's time was over. `folder` is the working directory, None
+    where it is the gate's own.
     """
 
     command: tuple[str, ...]
@@ -60,6 +62,7 @@ class CommandRun:
     canary: Canary | None = None
     starts: int = 0
     hanging: tuple[Hanging, ...] = ()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def judge_command(  # noqa: PLR0913 - what a verdict rests on
     )
     ran = {process.detector for process in run.processes if not process.printed} | run.started
     if not ran and run.ended is not None:
-        processes = (own_program(run.command, detector), *processes)
+        processes = (own_program(run.command, detector, run.folder), *processes)
     doubts = tuple(_doubts(run, detector, processes, ran, needs_threads=needs_threads))
     reasons = (run.canary.reasons if run.canary else ()) if shut else doubts
     code = RACES if shut else INCONCLUSIVE if doubts else CLEAN

@@ -50,6 +50,24 @@ def shard(text: str) -> str:
     return text
 
 
+def cluster(text: str) -> str:
+    """Read where runs are made: the address of a scheduler, local:N or slurm:FILE."""
+    kind, _, rest = text.partition(":")
+    port = rest.rpartition(":")[2]
+    good = {
+        "tcp": rest.startswith("//") and port.isdigit() and len(rest) > len(port) + 3,
+        "tls": rest.startswith("//") and port.isdigit() and len(rest) > len(port) + 3,
+        "local": rest.isdigit() and 1 <= int(rest) <= 1024,
+        "slurm": bool(rest),
+    }
+    if not good.get(kind, False):
+        raise ValueError(
+            f"{text!r} is no cluster, as tcp://host:8786, tls://host:8786, local:4 and "
+            "slurm:cluster.toml are"
+        )
+    return text
+
+
 def pattern(text: str) -> str:
     """Read a regular expression."""
     import re  # noqa: PLC0415 - the compiler wrapper starts without

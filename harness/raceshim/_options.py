@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from raceshim._errors import UsageError
-from raceshim._option_values import count, duration, seconds, seed, shard, truth
+from raceshim._option_values import cluster, count, duration, seconds, seed, shard, truth
 from raceshim.cc._compilers import COVER_MODES, DETECTORS
 
 TYPE_CHECKING = False  # typing's own costs an import of typing
@@ -184,6 +184,32 @@ OPTIONS = {
             "files up, raceshim repro runs a line again",
             metavar="FILE",
         ),
+        Option(
+            "cluster",
+            cluster,
+            None,
+            "make the runs of the command on the workers of a Dask cluster: the address of its "
+            "scheduler (tcp://host:8786), local:N (N workers on this machine), or slurm:FILE (jobs "
+            "as FILE describes them)",
+            metavar="CLUSTER",
+        ),
+        Option(
+            "ship",
+            str,
+            None,
+            "files and folders that the workers get, with commas, beside those that the command "
+            "names and their libraries (auto = just these, the default for other machines); none = "
+            "they see this machine's files, at the same paths (the default for local:N)",
+            metavar="PLACE,...",
+        ),
+        Option(
+            "pass_env",
+            str,
+            None,
+            "variables of the environment that the workers get, with commas, beside the "
+            "detectors' options and the language",
+            metavar="NAME,...",
+        ),
         Option("timeout", seconds, None, "end the command after so many seconds", metavar="S"),
         Option(
             "wait",
@@ -329,6 +355,9 @@ class Settings:
     seed: int
     shard: str | None
     results: str | None
+    cluster: str | None
+    ship: str | None
+    pass_env: str | None
     timeout: float | None
     wait: float
     evidence: str

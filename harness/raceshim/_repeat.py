@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import resource
 import shutil
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from raceshim._campaign import Campaign, CampaignVerdict
 from raceshim._command import Bench, Trial, project_root
@@ -28,11 +28,12 @@ from raceshim.runs._plan import Plan
 from raceshim.runs._policies import AUTO, MIXED, Bandit, adapted, policies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
+    from raceshim._progress import Progress
     from raceshim.runs._plan import Task
 
 #: So many runs at most where nobody has said how many, or for how long.
@@ -85,11 +86,46 @@ def setting_of(command: Sequence[str], settings: Settings, detector: str | None)
     )
 
 
+class Limits:
+    """How long a run may take: what was told, or else much longer than the longest by now."""
+
+    def __init__(self, told: float | None) -> None:
+        """Know no run."""
+        self._told = told
+        self._longest = 0.0
+
+    def limit(self) -> float | None:
+        """Return the time of the next run, in seconds; None if there is no end to it."""
+        if self._told is None and self._longest:
+            return max(_SHORTEST, _PATIENCE * self._longest)
+        return self._told
+
+    def learn(self, seconds: float) -> None:
+        """Take a run's time into account."""
+        self._longest = max(self._longest, seconds)
+
+
+class Source(Protocol):
+    """Where the runs of a gate are made."""
+
+    #: Why some of the runs were not made, if that was not meant.
+    missing: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Result]:
+        """Make the runs, and give what they have left."""
+
+    def finished(self) -> Iterator[Result]:
+        """End all runs, and give what those have left that had ended and were not given yet."""
+
+    def close(self) -> None:
+        """End all runs."""
+
+
 def gate_repeatedly(
     command: Sequence[str],
     settings: Settings,
     detector: str | None,
-    progress: Callable[[Campaign], None],
+    progress: Progress,
 ) -> CampaignVerdict:
     """Run a command as often as the options say, and judge all runs together.
 
@@ -100,26 +136,75 @@ def gate_repeatedly(
     bandit = Bandit(plan.policies) if AUTO in (settings.policy or "").split(",") else None
     tasks = plan.tasks() if bandit is None else adapted(plan, bandit)
     deadline = None if settings.budget is None else time.monotonic() + settings.budget
-    interrupted = False
     with Bench(command, settings, detector) as bench, _lines(settings.results) as lines:
         campaign = Campaign(setting, bench.suppressions, policy=bench.policy)
-        jobs = settings.jobs if "jobs" in settings.told else 1
-        try:
-            for result in run_tasks(bench, setting, tasks, jobs, deadline):
-                if lines is not None:
-                    lines.write(encode(result))
-                    lines.flush()
-                shown = campaign.add(result)
-                if bandit is not None:
-                    bandit.learn(result.task.policy, shown or ())
-                progress(campaign)
-                if settings.until_found and campaign.open:
-                    break
-        except (Interrupted, KeyboardInterrupt):
-            if not campaign.tally.runs:
-                raise
-            interrupted = True
-        return campaign.verdict(interrupted=interrupted, notes=bench.notes)
+
+        def take(result: Result) -> None:
+            if lines is not None:
+                lines.write(encode(result))
+                lines.flush()
+            shown = campaign.add(result)
+            if bandit is not None:
+                bandit.learn(result.task.policy, shown or ())
+            progress(campaign)
+
+        interrupted = False
+        source = _source(bench, setting, tasks, deadline, plan.total, progress)
+        with contextlib.closing(source):
+            try:
+                for result in source:
+                    take(result)
+                    if settings.until_found and campaign.open:
+                        break
+            except (Interrupted, KeyboardInterrupt):
+                for result in source.finished():
+                    take(result)
+                if not campaign.tally.runs:
+                    raise
+                interrupted = True
+        return campaign.verdict(interrupted=interrupted, notes=bench.notes, missing=source.missing)
+
+
+def _source(  # noqa: PLR0913, PLR0917 - what a gate has
+    bench: Bench,
+    setting: Setting,
+    tasks: Iterator[Task],
+    deadline: float | None,
+    total: int | None,
+    progress: Progress,
+) -> Source:
+    settings = bench.settings
+    if settings.cluster is not None:
+        from raceshim.cluster._drive import ClusterRuns  # noqa: PLC0415 - Dask takes a second
+
+        return ClusterRuns(bench, setting, tasks, deadline, total, progress)
+    jobs = settings.jobs if "jobs" in settings.told else 1
+    return _OwnRuns(bench, setting, tasks, jobs, deadline)
+
+
+class _OwnRuns:
+    """Runs of this machine. What is cut short by an interrupt counts nowhere."""
+
+    missing: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        bench: Bench,
+        setting: Setting,
+        tasks: Iterator[Task],
+        jobs: int,
+        deadline: float | None,
+    ) -> None:
+        self._results = run_tasks(bench, setting, tasks, jobs, deadline)
+
+    def __iter__(self) -> Iterator[Result]:
+        return self._results
+
+    def finished(self) -> Iterator[Result]:
+        return iter(())
+
+    def close(self) -> None:
+        self._results.close()
 
 
 def run_tasks(
@@ -129,13 +214,10 @@ def run_tasks(
 
     None begins after the deadline, but for the first. Whoever stops to ask ends those that run.
     """
-    longest = 0.0
+    limits = Limits(bench.settings.timeout)
 
     def one(task: Task) -> Result:
-        limit = bench.settings.timeout
-        if limit is None and longest:
-            limit = max(_SHORTEST, _PATIENCE * longest)
-        return run_task(bench, setting, task, limit, alone=jobs == 1)
+        return run_task(bench, setting, task, limits.limit(), alone=jobs == 1)
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="raceshim-run") as pool:
         running: set[Future[Result]] = {pool.submit(one, task) for task in islice(tasks, jobs)}
@@ -144,7 +226,7 @@ def run_tasks(
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     result = future.result()
-                    longest = max(longest, result.seconds)
+                    limits.learn(result.seconds)
                     yield result
                     if deadline is None or time.monotonic() < deadline:
                         running |= {pool.submit(one, task) for task in islice(tasks, 1)}
@@ -154,18 +236,28 @@ def run_tasks(
                 end_active()
 
 
-def run_task(
-    bench: Bench, setting: Setting, task: Task, limit: float | None, *, alone: bool
+def run_task(  # noqa: PLR0913 - a run
+    bench: Bench,
+    setting: Setting,
+    task: Task,
+    limit: float | None,
+    *,
+    alone: bool,
+    environ: Mapping[str, str] | None = None,
 ) -> Result:
-    """Run a command once. What it uses of processors is known if nothing else runs meanwhile."""
+    """Run a command once. What it uses of processors is known if nothing else runs meanwhile.
+
+    `environ` is more of its environment.
+    """
     before = _used()
-    verdict = bench.run(trial_of(task, limit))
+    trial = trial_of(task, limit, bench.environ)
+    verdict = bench.run(replace(trial, environ={**trial.environ, **(environ or {})}))
     return result_of(setting, task, verdict, _used() - before if alone else None)
 
 
-def trial_of(task: Task, limit: float | None) -> Trial:
-    """Return what a task asks of a run."""
-    environ, preload, processor = asked_of(task, os.environ.get("TSAN_OPTIONS", ""))
+def trial_of(task: Task, limit: float | None, base: Mapping[str, str]) -> Trial:
+    """Return what a task asks of a run; `base` is what the command inherits."""
+    environ, preload, processor = asked_of(task, base.get("TSAN_OPTIONS", ""))
     return Trial(environ, limit, quiet=True, preload=preload, processor=processor)
 
 

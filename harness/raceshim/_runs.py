@@ -3,49 +3,43 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from raceshim._errors import CLEAN, RACES, ToolError, UsageError
 from raceshim._formats import result_of_runs, write_result
 from raceshim._matrix import command_cells, gate_matrix
 from raceshim._options import FORMATS
+from raceshim._progress import Progress
 from raceshim._repeat import gate_repeatedly, plan_of
 from raceshim._replay import judge_lines, recall, remember, reproduce
+from raceshim.cover._gate import collect_into, summary
 from raceshim.evidence._late import needs_names
 from raceshim.evidence._symbolizer import find_symbolizer
 from raceshim.formats._runs import runs_text
 from raceshim.runs._rates import sureness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from typing import TextIO
 
-    from raceshim._campaign import Campaign, CampaignVerdict
+    from raceshim._campaign import CampaignVerdict
     from raceshim._options import Settings
     from raceshim.runs._matrix import Matrix
-
-#: Where there is no terminal, a line tells how far it is, so that nobody takes it for dead.
-_EVERY = 30.0
 
 
 def gate(command: list[str], settings: Settings) -> int:
     """Run a command many times and tell the verdict."""
-    if settings.coverdir is not None:
-        raise UsageError("--cover is for a single run of a command: leave out --runs and its like")
+    folder = None if settings.coverdir is None else collect_into(settings.coverdir)
     name_late(settings)
     total = plan_of(settings).total
-    with _progress(total, "runs") as told:
+    with Progress(total, "runs") as told:
         verdict = gate_repeatedly(command, settings, settings.detector, told)
     note = remember(verdict)
     _tell(verdict, settings, [note] if note else [])
+    if folder is not None:
+        _stream(settings).write(summary(folder, settings))
     return verdict.exit_code
 
 
@@ -54,7 +48,7 @@ def gate_settings(command: list[str], settings: Settings) -> int:
     if settings.coverdir is not None:
         raise UsageError("--cover is for a single run of a command: leave out --matrix")
     name_late(settings)
-    with _progress(len(command_cells(settings)) * settings.runs, "runs") as told:
+    with Progress(len(command_cells(settings)) * settings.runs, "runs") as told:
         verdict, matrix = gate_matrix(command, settings, told)
     _tell(verdict, settings, [], matrix)
     return verdict.exit_code
@@ -74,7 +68,7 @@ def repro(fingerprint: str, settings: Settings) -> int:
     stream = _stream(settings)
     stream.write(f"raceshim: {item.title}: {item.share.text()}; {item.task.text()}\n")
     stream.flush()
-    with _progress(item.runs if "runs" not in settings.told else settings.runs, "runs") as told:
+    with Progress(item.runs if "runs" not in settings.told else settings.runs, "runs") as told:
         verdict, shown = reproduce(item, settings, told)
     _tell(verdict, settings, [])
     runs = verdict.tally.runs
@@ -103,36 +97,6 @@ def _tell(
             write_result(result_of_runs(verdict, matrix), settings)
         except OSError as error:
             raise ToolError(f"{error.filename}: {error.strerror}") from None
-
-
-@contextlib.contextmanager
-def _progress(total: int | None, what: str) -> Iterator[Callable[[Campaign], None]]:
-    """Show how far it is, on stderr; yields what to call after each run."""
-    console = Console(file=sys.stderr)
-    last = time.monotonic()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task(what, total=total, note="")
-
-        def told(campaign: Campaign) -> None:
-            nonlocal last
-            found = len(campaign.open)
-            note = f"{found} finding{'' if found == 1 else 's'}"
-            bar.update(task, advance=1, note=f"[red]{note}[/]" if found else "")
-            if not console.is_terminal and time.monotonic() - last >= _EVERY:
-                last = time.monotonic()
-                of = "" if total is None else f" of {total}"
-                sys.stderr.write(f"raceshim: {campaign.tally.runs}{of} runs, {note}\n")
-
-        yield told
 
 
 def _stream(settings: Settings) -> TextIO:

@@ -23,6 +23,7 @@ from raceshim.formats._result import ProcessEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from raceshim.evidence._processes import ProcessLog
     from raceshim.finding._merge import Finding
@@ -94,11 +95,18 @@ def lacks_ends(processes: Sequence[ProcessLog], starts: int) -> bool:
     return bool(starts) and not any(p.detector == "thread" and p.completed for p in processes)
 
 
-def own_program(command: Sequence[str], detector: str | None) -> ProcessEvidence:
-    """Say why nothing ran under a detector, from the file that the command names."""
+def own_program(
+    command: Sequence[str], detector: str | None, folder: Path | None = None
+) -> ProcessEvidence:
+    """Say why nothing ran under a detector, from the file that the command names.
+
+    `folder` is its working directory, if that is not ours.
+    """
     wanted = detector or "thread"
-    path = shutil.which(command[0]) if command else None
-    known = examine(path) if path is not None else None
+    path = command[0] if command else None
+    if path is not None and (folder is None or "/" not in path):
+        path = shutil.which(path)
+    known = examine(os.path.join(folder or "", path)) if path is not None else None  # noqa: PTH118
     state, reason = "NO-EVIDENCE", f"was it built with `raceshim cc` or -fsanitize={wanted}?"
     if path is None or known is None:
         pass

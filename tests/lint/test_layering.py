@@ -27,6 +27,7 @@ SHIM_PUBLIC = {f"raceshim/{p.name}" for p in ROOT.glob("shim/include/raceshim/*.
 FEATURES = {"cover", "cpuprof", "heapprof", "lockprof", "trace"}
 #: `google` is protobuf, `elftools` is pyelftools.
 PYTHON_DEPENDENCIES = {"capstone", "elftools", "google", "raceshim", "rich", "sqlalchemy"}
+CLUSTER_DEPENDENCIES = {"cloudpickle", "dask", "dask_jobqueue", "distributed"}
 PYTEST_SIDE = {"plugin.py", "_items.py"}
 #: Talks to the kernel, for which the library has no module.
 KERNEL_SIDE = {"_inotify.py"}
@@ -113,6 +114,8 @@ def test_harness_talks_by_processes_and_files_only() -> None:
         allowed = PYTHON_DEPENDENCIES
         if module.name in KERNEL_SIDE:
             allowed = allowed | {"ctypes"}
+        if module.parent.name == "cluster":
+            allowed = allowed | CLUSTER_DEPENDENCIES
         if module.name in PYTEST_SIDE:
             allowed = allowed | {"pytest", "pluggy", "_pytest"}
         assert python_imports(module.read_text()) <= allowed, module.name
@@ -139,6 +142,7 @@ HARNESS = {
     "prof": {"cc", "cover", "evidence", "formats", "page"},
     "trace": {"cc", "formats", "page"},
     "view": {"cover", "finding", "formats", "page", "report", "runs", "trace"},
+    "cluster": {"cover", "evidence", "formats", "runs", "suppress"},
 }
 
 

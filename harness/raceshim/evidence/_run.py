@@ -28,7 +28,7 @@ from raceshim.evidence._logs import RUNTIMES, LogFolder
 from raceshim.report._frames import MACHINE_STACK_FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from raceshim.evidence._tee import Tee
 
@@ -46,8 +46,8 @@ _EXIT_RECORD = dict.fromkeys(("TSAN_OPTIONS", "UBSAN_OPTIONS"), "print_module_ma
 #: Names the folder of a canary's claims; see `_canary`, which is not imported without need.
 CANARY_CLAIMS = "RACESHIM_CANARY_CLAIMS"
 _GRACE = 2.0
-#: The log folders of what runs now, in whichever thread; an interrupt reaches only the main one.
-_active: set[LogFolder] = set()
+#: The log folders of what runs now, by thread; an interrupt reaches only the main one.
+_active: dict[LogFolder, int] = {}
 _lock = threading.Lock()
 _POLL = 0.02
 _RUNTIME_SYMBOLS = (b"__tsan_init", b"__asan_init", b"__msan_init", b"__hwasan_init")
@@ -158,7 +158,7 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
         raise
     finally:
         with _lock:
-            _active.discard(logs)
+            _active.pop(logs, None)
     seconds = time.monotonic() - start
     return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
 
@@ -201,7 +201,7 @@ def _start(  # noqa: PLR0913 - see run
 ) -> _Process:
     pipe = subprocess.PIPE if capture else None
     with _lock:
-        _active.add(logs)
+        _active[logs] = threading.get_ident()
     try:
         with _on(processor):
             process = _Process(
@@ -261,10 +261,10 @@ def end_all(logs: LogFolder) -> None:
             time.sleep(_POLL)
 
 
-def end_active() -> None:
-    """End everything that runs in any thread."""
+def end_active(threads: Container[int] | None = None) -> None:
+    """End everything that runs in any thread, or in some of them."""
     with _lock:
-        active = list(_active)
+        active = [logs for logs, thread in _active.items() if threads is None or thread in threads]
     for logs in active:
         end_all(logs)
 
