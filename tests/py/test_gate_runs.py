@@ -259,7 +259,6 @@ def test_runs_at_a_time_are_as_many_runs(
         ("--shard", "4/3", "--", "true"),
         ("--shard", "0/3", "--", "true"),
         ("--seed", "-1", "--", "true"),
-        ("--until-found", "testdata"),
     ],
 )
 def test_what_cannot_be_understood_is_said(raceshim: Raceshim, words: tuple[str, ...]) -> None:
