@@ -65,13 +65,11 @@ static void add(enum rshi_lock_profile profile, uint32_t kind, const struct rshi
 	__atomic_add_fetch(&r->values[DONE], count, __ATOMIC_RELEASE);
 }
 
-_Static_assert((int)RSH_LOCK_MUTEX == (int)RSHI_WAIT_MUTEX &&
-                       (int)RSH_LOCK_READ == (int)RSHI_WAIT_READ &&
-                       (int)RSH_LOCK_WRITE == (int)RSHI_WAIT_WRITE &&
-                       (int)RSH_LOCK_COND == (int)RSHI_WAIT_COND &&
-                       (int)RSH_LOCK_SEM == (int)RSHI_WAIT_SEM &&
-                       (int)RSH_LOCK_BARRIER == (int)RSHI_WAIT_BARRIER &&
-                       (int)RSH_LOCK_JOIN == (int)RSHI_WAIT_JOIN,
+_Static_assert((int)RSH_LOCK_MUTEX == RSHI_WAIT_MUTEX && (int)RSH_LOCK_READ == RSHI_WAIT_READ &&
+                       (int)RSH_LOCK_WRITE == RSHI_WAIT_WRITE &&
+                       (int)RSH_LOCK_COND == RSHI_WAIT_COND && (int)RSH_LOCK_SEM == RSHI_WAIT_SEM &&
+                       (int)RSH_LOCK_BARRIER == RSHI_WAIT_BARRIER &&
+                       (int)RSH_LOCK_JOIN == RSHI_WAIT_JOIN,
                "kinds are the watchers'");
 
 /* The note is the place among those who wait. */
