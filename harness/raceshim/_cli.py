@@ -191,6 +191,7 @@ def _dispatch(words: list[str]) -> int:
             settings,
             any_detector="detector" not in settings.told,
         )
+    _check_flight(command, settings)
     return _gate(parsed, command, settings)
 
 
@@ -201,6 +202,12 @@ def _of_runs(parsed: argparse.Namespace, settings: Settings) -> int:
     if parsed.command == "merge":
         return _runs.merge(parsed.paths, settings)
     return _runs.repro(parsed.fingerprint, settings)
+
+
+def _check_flight(command: list[str] | None, settings: Settings) -> None:
+    """Refuse what is not one run of a command."""
+    if settings.flight is not None and (command is None or _is_repeated(settings)):
+        raise UsageError("--flight is for a single run of a command: gate [options] -- COMMAND")
 
 
 def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Settings) -> int:

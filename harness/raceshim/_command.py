@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from raceshim._flight import FlightFolder
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
     from raceshim._policy import Policy
@@ -101,6 +102,7 @@ class Bench:
         self._lets_pass = bool(only_looks or self.suppressions or self.policy)
         self._place = place
         self._late = _late_names(settings, self.environ)
+        self._flights = _flights(settings)
         self._names: Names | None = None
         self._refused: tuple[str, ...] = ()
 
@@ -166,7 +168,7 @@ class Bench:
                     )
                     left = left_behind(logs, settings.wait)
             tee.finish()
-            return judge_logs(
+            verdict = judge_logs(
                 logs,
                 command,
                 ended,
@@ -182,6 +184,11 @@ class Bench:
                 folder=None if place is None else place.folder,
                 root=None if place is None else place.root,
             )
+        if self._flights is None:
+            return verdict
+        from raceshim._flight import attach  # noqa: PLC0415 - most commands have none
+
+        return attach(verdict, self._flights, (str(project_root()),))
 
     def _environment(self, logs: LogFolder, trial: Trial | None) -> dict[str, str]:
         options = "exitcode=0" if self._lets_pass else ""
@@ -192,6 +199,8 @@ class Bench:
                 from raceshim.evidence._preload import preloaded  # noqa: PLC0415 - most have none
 
                 base = preloaded(base, trial.preload, logs.path)
+        if self._flights is not None:
+            base = self._flights.environment(base, logs)
         return environment(
             logs,
             base,
@@ -331,6 +340,15 @@ def _suppressions(settings: Settings) -> tuple[Suppression, ...]:
     from raceshim.suppress._apply import load  # noqa: PLC0415 - most commands have none
 
     return load(project_root() / SUPPRESSIONS if file is None else Path(file))
+
+
+def _flights(settings: Settings) -> FlightFolder | None:
+    """Make the folder of last events."""
+    if settings.flight is None:
+        return None
+    from raceshim._flight import FlightFolder  # noqa: PLC0415 - most commands have none
+
+    return FlightFolder(settings.flight)
 
 
 def _policy(settings: Settings) -> Policy | None:

@@ -24,7 +24,7 @@ Value = str | int | float | bool | None
 class Option:
     """One option: its name, how its text is read, its default, and what people are told."""
 
-    __slots__ = ("bare", "choices", "default", "help", "metavar", "name", "read")
+    __slots__ = ("bare", "choices", "default", "help", "metavar", "name", "read", "variable")
 
     def __init__(  # noqa: PLR0913 - a declaration
         self,
@@ -36,8 +36,12 @@ class Option:
         metavar: str = "",
         choices: tuple[str, ...] = (),
         bare: Value = None,
+        variable: str = "",
     ) -> None:
-        """Declare; `bare` is the value where the option alone will do."""
+        """Declare; `bare` is the value where the option alone will do.
+
+        `variable` is the option in the environment, if that is not made of its name.
+        """
         self.name = name
         self.read = read
         self.default = default
@@ -45,6 +49,7 @@ class Option:
         self.metavar = metavar
         self.choices = choices
         self.bare = bare
+        self.variable = variable or "RACESHIM_" + name.upper()
 
     @property
     def is_switch(self) -> bool:
@@ -55,11 +60,6 @@ class Option:
     def flag(self) -> str:
         """The option on the command line."""
         return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """The option in the environment."""
-        return "RACESHIM_" + self.name.upper()
 
     def parse(self, text: str, where: str) -> Value:
         """Read the option's text; `where` says in an error who wrote it."""
@@ -235,6 +235,15 @@ OPTIONS = {
             "the verdict is inconclusive",
         ),
         Option(
+            "flight",
+            str,
+            None,
+            "keep the last events of all threads, leave what they were before each report in DIR, "
+            "and show those of its threads with the finding",
+            metavar="DIR",
+            variable="RACESHIM_GATE_FLIGHT",
+        ),
+        Option(
             "symbolize",
             str,
             None,
@@ -345,6 +354,7 @@ class Settings:
     opt: str | None
     locks: str
     schedules: str
+    flight: str | None
     coverdir: str | None
     jobs: int
     runs: int

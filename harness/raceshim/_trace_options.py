@@ -39,13 +39,24 @@ TRACE_OPTIONS = {
             False,
             "with automatic events: threads, waits, calls that may wait, CPU samples",
         ),
+        Option(
+            "preload",
+            str,
+            "no",
+            "yes = load libraceshim.so into every program that is not linked with the library",
+            choices=("yes", "no"),
+        ),
         Option("title", str, None, "heading of the page", metavar="TEXT"),
         OPTIONS["json"],
     )
 }
 #: The commands of `raceshim trace`: what they do, what they take, and which options.
 TRACE_COMMANDS = {
-    "record": ("run a command whose programs trace themselves", "", ("output", "raw", "auto")),
+    "record": (
+        "run a command whose programs trace themselves",
+        "",
+        ("output", "raw", "auto", "preload"),
+    ),
     "summary": ("print what is in a trace, and what is wrong with it", "FILE", ("count", "json")),
     "events": ("print the events, in the order of their times", "FILE", ("thread", "name", "json")),
     "check": ("see whether a trace is in order and whole", "FILE", ("json",)),

@@ -26,12 +26,12 @@ endfunction()
 # collector, so that it is counted.
 function(rsh_count_ends)
   foreach(
-    pair "end.c __cxa_atexit=rsh_cover_own_atexit"
-         "end_sig.c rsh_cover_unit_finish=rsh_cover_own_tested_finish rsh_cover_unit_exec=rsh_cover_own_tested_exec"
-         "signals_sig.c rshi_tgkill_sig=rsh_cover_own_tgkill"
+    pair "cover/end.c __cxa_atexit=rsh_cover_own_atexit"
+         "cover/end_sig.c rsh_cover_unit_finish=rsh_cover_own_tested_finish rsh_cover_unit_exec=rsh_cover_own_tested_exec"
+         "core/deadly_sig.c rshi_tgkill_sig=rsh_cover_own_tgkill"
   )
     separate_arguments(pair)
     list(POP_FRONT pair source)
-    set_source_files_properties(src/cover/${source} PROPERTIES COMPILE_DEFINITIONS "${pair}")
+    set_source_files_properties(src/${source} PROPERTIES COMPILE_DEFINITIONS "${pair}")
   endforeach()
 endfunction()

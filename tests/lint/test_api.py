@@ -16,7 +16,7 @@ SDK = Path(raceshim.__file__).parent / "_sdk"
 
 
 #: Functions of libc's that the library stands before.
-INTERPOSED = {"pthread_create"}
+INTERPOSED = {"pthread_create", "_ZN6__tsan8OnReportEPKNS_10ReportDescEb"}
 #: And those that it can stand before: where the linker is told to, or in a library of its own.
 LOCKS = set(re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text()))
 

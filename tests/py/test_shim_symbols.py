@@ -27,7 +27,7 @@ SAMPLING_SOURCES = [
 # Nothing but the library's own functions for handlers may be called from a handler.
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
 # Data that such functions share.
-SIGNAL_DATA = {"rshi_kept", "rshi_listed"}
+SIGNAL_DATA = {"rshi_kept", "rshi_listed", "rshi_session_trace"}
 # The exceptions, by file: what is libc's, weak, takes no lock and is not intercepted by detectors.
 SIGNAL_LIBC = {
     "counts_sig": {"__libc_single_threaded"}, "unwind_objects_sig": {"_dl_find_object"},
@@ -44,6 +44,8 @@ LIBC = {
 LIBC_IF_THERE = {"__libc_single_threaded", "_dl_find_object", "__pthread_create"}
 # The profiler stands before libc, and calls on what stood there: a detector that is in the program.
 INTERPOSED = {"pthread_create"}
+# What ThreadSanitizer's runtime asks before it makes a report.
+ASKED = {"_ZN6__tsan8OnReportEPKNS_10ReportDescEb"}
 DETECTORS_OWN = {f"__interceptor_{name}" for name in INTERPOSED}
 # By these clang's runtime calls libc's locks; the others are what the linker leads to the hooks.
 DETECTORS_LOCKS = {
@@ -137,7 +139,7 @@ def test_code_for_handlers_calls_nothing_else(
     signal_compile: list[str], level: str, tmp_path: Path
 ) -> None:
     assert {p.name for p in SIGNAL_SOURCES} >= {
-        "sigsafe_x86_64_sig.c", "sys_linux_sig.c", "end_sig.c", "signals_sig.c",
+        "sigsafe_x86_64_sig.c", "sys_linux_sig.c", "end_sig.c", "deadly_sig.c",
     }  # fmt: skip
     for source in SIGNAL_SOURCES:
         built = compile_for_handler(signal_compile, level, source, tmp_path)
@@ -295,13 +297,13 @@ def test_only_the_public_functions_are_exported(compiler: str, plain: dict[str, 
         for name in re.findall(r"^RSH_API [^;(]*?\*?(\w+)[(;]", header.read_text(), re.MULTILINE)
     }
     assert "rsh_copy_out" in public
-    assert exports(archive) == public | INTERPOSED
+    assert exports(archive) == public | INTERPOSED | ASKED
     assert all(
-        s.name.startswith(("rsh_", "rshi_", "__wrap_")) or s.name in INTERPOSED
+        s.name.startswith(("rsh_", "rshi_", "__wrap_")) or s.name in INTERPOSED | ASKED
         for s in symbols("--defined-only", "-g", archive)
     )
     shared = symbols("-D", "--defined-only", plain[compiler] / "libraceshim.so")
-    assert {s.name for s in shared} == public | INTERPOSED
+    assert {s.name for s in shared} == public | INTERPOSED | ASKED
 
 
 def test_every_hook_in_the_archive_is_listed_and_weak(sdk: Path) -> None:

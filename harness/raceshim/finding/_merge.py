@@ -18,6 +18,7 @@ from raceshim.finding._frames import bare_function
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from raceshim.finding._flight import Flight
     from raceshim.report._model import Report
 
 #: Names for one and the same race, the one that tells most first.
@@ -46,7 +47,7 @@ class Finding:
     `report` is the one that tells most; `kind`, `accesses`, `long_key` and `doubts` are of that
     one. `accesses` are in the fingerprint's order, which is not that of the report. `ways` are the
     long keys of all reports: more than one tells that the bug is reached on several paths.
-    `doubts` say what the fingerprint lacks, if anything.
+    `doubts` say what the fingerprint lacks, if anything. `flight` is what its threads did before.
     """
 
     fingerprint: str
@@ -60,6 +61,7 @@ class Finding:
     programs: tuple[str, ...]
     ways: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    flight: Flight | None = None
 
     @property
     def title(self) -> str:

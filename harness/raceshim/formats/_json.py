@@ -18,6 +18,7 @@ from raceshim.formats._result import GateResult, headline, program_name
 if TYPE_CHECKING:
     from datetime import date
 
+    from raceshim.finding._flight import Flight
     from raceshim.finding._merge import Finding
     from raceshim.formats._result import CanaryEvidence, CommandEnd, ProcessEvidence, Runs
     from raceshim.report._model import Access, Frame, Stack
@@ -195,6 +196,7 @@ def _finding(
         "summary": _text(report.summary),
         "complete": report.complete,
         "text": printable(report.text),
+        "flight": None if finding.flight is None else _flight(finding.flight),
         "suppression": None
         if suppression is None
         else {
@@ -203,6 +205,23 @@ def _finding(
             "reason": printable(suppression.by.reason),
             "expires": _date(suppression.by.expires),
         },
+    }
+
+
+def _flight(flight: Flight) -> Json:
+    return {
+        "path": printable(flight.path),
+        "pid": flight.pid,
+        "reason": printable(flight.reason),
+        "threads": [
+            {
+                "thread": printable(thread.label),
+                "tid": thread.tid,
+                "events": thread.events,
+                "last": [printable(line) for line in thread.lines],
+            }
+            for thread in flight.threads
+        ],
     }
 
 

@@ -26,6 +26,7 @@ from raceshim.formats._uris import folder_uri, relative_uri
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from raceshim.finding._flight import Flight
     from raceshim.finding._merge import Finding
     from raceshim.formats._result import StaleSuppression
     from raceshim.report._model import Frame
@@ -239,12 +240,25 @@ def _result(  # noqa: PLR0913 - one call, in `document`
             "high": round(high, 6),
             "runsTo95": rate.all.runs_to_95,
         }
+    if finding.flight is not None:
+        encoded["attachments"] = [_flight(finding.flight, root)]
     if finding.report.location is not None:
         encoded["properties"]["location"] = printable(finding.report.location)
     flows = [_thread_flow(side, root) for side in both if side.frames]
     if flows:
         encoded["codeFlows"] = [{"threadFlows": flows}]
     return encoded
+
+
+def _flight(flight: Flight, root: PurePath) -> Json:
+    """Return the trace as a file beside the result, and what the threads did last in words."""
+    lines = ["What the threads did before."]
+    for thread in flight.threads:
+        lines += [f"{thread.label}, {thread.events} events:", *thread.lines]
+    return {
+        "description": {"text": _text("\n".join(lines))},
+        "artifactLocation": relative_uri(flight.path, root, BASE),
+    }
 
 
 def _message(finding: Finding, both: list[Side]) -> str:

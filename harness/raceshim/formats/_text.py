@@ -60,9 +60,23 @@ def finding_text(finding: Finding) -> str:
     """Show the report in full, then the source lines that it is about."""
     lines = [render_report(finding.report)]
     lines += filter(None, map(source_excerpt, accesses(finding.report)))
+    lines += _flight(finding)
     times = f", reported {finding.count} times" if finding.count > 1 else ""
     lines.append(f"  fingerprint {finding.fingerprint}{times}")
     return "\n".join(lines) + "\n"
+
+
+def _flight(finding: Finding) -> list[str]:
+    """Say what the threads did last."""
+    flight = finding.flight
+    if flight is None:
+        return []
+    lines = [f"  what they did before: {flight.path}"]
+    for thread in flight.threads:
+        more = f", the last {len(thread.lines)} of {thread.events} events" if thread.lines else ""
+        lines.append(f"    {thread.label}{more or ': no event'}")
+        lines += [f"      {line}" for line in thread.lines]
+    return lines
 
 
 def source_excerpt(stack: Stack) -> str:

@@ -7,17 +7,15 @@ lost of what goes on after the command has ended. A single one gets the output's
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._errors import INCONCLUSIVE, ToolError, UsageError
-from raceshim._recording import run
+from raceshim._recording import preloadable, preloading, run
 from raceshim.cc import _prefix
 from raceshim.prof import _read
 from raceshim.prof._names import amount
@@ -25,6 +23,7 @@ from raceshim.prof._names import amount
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from raceshim.prof._model import Profile
 
@@ -109,11 +108,7 @@ class Plan:
             for wish in self.wishes
         }
         if self.preload:
-            first = (libraries, base.get("LD_PRELOAD", ""))
-            told["LD_PRELOAD"] = " ".join(part for part in first if part)
-            # gcc's AddressSanitizer wants to be the first library; ours replaces nothing of it.
-            address = (base.get("ASAN_OPTIONS", ""), "verify_asan_link_order=0")
-            told["ASAN_OPTIONS"] = ":".join(part for part in address if part)
+            told |= preloading(base, libraries)
         return {**base, **told}
 
 
@@ -168,26 +163,13 @@ def collect(plan: Plan, wish: Wish) -> tuple[list[Profile], list[str]]:
     return profiles, damaged
 
 
-@contextlib.contextmanager
-def preloaded(plan: Plan) -> Iterator[str]:
-    """Return the libraries in a form that LD_PRELOAD, which parts at blanks, can name."""
+def preloaded(plan: Plan) -> AbstractContextManager[str]:
+    """Return the libraries that a plan needs, in a form that LD_PRELOAD can name."""
     kinds = {wish.kind for wish in plan.wishes}
     # The library for locks is the other one too, with more in front of libc.
     found = [_prefix.locks_library() if "locks" in kinds else _prefix.shared_library()]
     found += [_prefix.heap_library()] if "heap" in kinds else []
-    paths = [Path(path) for path in found]
-    for path in paths:
-        if not path.exists():
-            raise ToolError(f"{path} is missing; install the package anew")
-    if not re.search(r"[\s:]", "".join(found)):
-        yield " ".join(found)
-        return
-    with tempfile.TemporaryDirectory(prefix="raceshim-") as folder:
-        links = [Path(folder) / path.name for path in paths]
-        for link, path in zip(links, paths, strict=True):
-            link.symlink_to(path)
-        Path(folder).chmod(0o755)
-        yield " ".join(map(str, links))
+    return preloadable(found)
 
 
 def _summary(wish: Wish, profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`raceshim trace record`: run a command whose processes trace themselves.
 
+With --preload yes the library is; in a program that is linked with it, it leaves the trace to that.
+
 Each process writes a file of its own beside the output, under a name with its pid. A single one
 gets the output's name.
 """
@@ -15,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim._errors import INCONCLUSIVE, ToolError, UsageError
-from raceshim._recording import run
+from raceshim._recording import preloadable, preloading, run
+from raceshim.cc import _prefix
 from raceshim.formats._plain import one_line
 from raceshim.trace import _read
 from raceshim.trace._check import check
@@ -76,7 +79,10 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     output = parsed.output or (_RAW_OUTPUT if parsed.raw else _OUTPUT)
     plan = plan_for(output, raw=parsed.raw, auto=parsed.auto)
     plan.clear()
-    status = run(command, {**os.environ, VARIABLE: plan.value})
+    libraries = [_prefix.shared_library()] if parsed.preload == "yes" else []
+    with preloadable(libraries) as library:
+        told = preloading(os.environ, library) if library else {}
+        status = run(command, {**os.environ, **told, VARIABLE: plan.value})
     status = 128 - status if status < 0 else status
     files = collect(plan)
     whole = False

@@ -47,20 +47,22 @@ class Selection:
 def lines(trace: Trace, selection: Selection) -> Iterator[str]:
     """Return a line for each event: seconds since the first one, the track, what happened."""
     for event in selection.of(trace):
-        words = [
-            f"{(event.time - trace.begin) / 1e9:.9f}",
-            trace.track(event.track).label,
-            _SIGNS[event.kind],
-            event.name,
-        ]
-        if event.value is not None:
-            words.append(f"{event.value}")
-        if event.text is not None:
-            words.append(json.dumps(event.text, ensure_ascii=False))
-        words += [f"{key}={value}" for key, value in event.args]
-        words += [f"-> {flow:#x}" for flow in event.flows]
-        words += [f"<- {flow:#x}" for flow in event.ends]
-        yield printable("  ".join(word for word in words if word)).replace("\n", " ")
+        time = f"{(event.time - trace.begin) / 1e9:.9f}"
+        label = printable(trace.track(event.track).label).replace("\n", " ")
+        yield f"{time}  {label}  {told(event)}"
+
+
+def told(event: Event) -> str:
+    """Return what an event says, in one line."""
+    words = [_SIGNS[event.kind], event.name]
+    if event.value is not None:
+        words.append(f"{event.value}")
+    if event.text is not None:
+        words.append(json.dumps(event.text, ensure_ascii=False))
+    words += [f"{key}={value}" for key, value in event.args]
+    words += [f"-> {flow:#x}" for flow in event.flows]
+    words += [f"<- {flow:#x}" for flow in event.ends]
+    return printable("  ".join(word for word in words if word)).replace("\n", " ")
 
 
 def objects(trace: Trace, selection: Selection) -> Iterator[dict[str, object]]:

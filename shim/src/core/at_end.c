@@ -12,13 +12,14 @@
 #include <raceshim/raceshim.h>
 
 #include "at_end.h"
+#include "program.h"
 #include "sys.h"
 #include "text.h"
 #include "whole_file.h"
 #include "wish.h"
 
 #define EXITERS 4 /* threads that may be in exit() at once */
-#define MOST    4 /* variables */
+#define MOST    8 /* variables */
 #define LINE    8192
 
 /* Of the C++ runtime's interface, which libc has no header for. */
@@ -120,6 +121,10 @@ static int is_another(const struct rshi_at_end *a)
 {
 	const void *found = dlsym(RTLD_DEFAULT, a->symbol);
 
+	if (a->note && rshi_program_holds(a))
+		return 0;
+	if (a->note && rshi_program_notes(a->note))
+		return 1;
 	return found && found != a->own && !(a->is_idle && a->is_idle());
 }
 

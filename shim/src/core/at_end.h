@@ -27,6 +27,11 @@ struct rshi_at_end {
 	const char *symbol;
 	const void *own;
 	int (*is_idle)(void); /* or NULL */
+	/*
+	 * Not 0: what is recorded is what a copy is told by those who call it, so a copy in the program
+	 * leaves it to nobody, and others leave it to that. The type of its note, in program.h.
+	 */
+	uint32_t note;
 
 	/* Take the variable's value apart, the path into RSHI_PATH_MAX bytes. NULL, or what is
 	   wrong. */

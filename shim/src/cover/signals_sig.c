@@ -1,82 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Signals that kill. The handler writes the last file and then does what would have been done
- * without it: it calls the handler that was there before, a detector's for example, which finds the
- * same arguments; or it takes the default action, so that the process dies of that signal.
- *
- * Installed past the interceptors, before the program's first constructor. A program that installs
- * a handler of its own later replaces ours, and nothing is written then unless it ends in a way that
- * writes; if it restores what was there before, or calls it, it is ours again. What is ignored
- * stays ignored.
- */
+/* Signals that kill: the last file is written before. */
 
-#include <linux/signal.h>
-
-#include "core/sys.h"
+#include "core/deadly.h"
 #include "end.h"
 
-#define SIGNALS 32
-
-/* Immutable once the handler is there. */
-static struct rshi_sigaction before[SIGNALS];
-
-static const unsigned char deadly[] = {
-        SIGHUP,  SIGINT,  SIGQUIT,   SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
-        SIGFPE,  SIGUSR1, SIGSEGV,   SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
-        SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS,
-};
-
-#define DEFAULT ((void (*)(int, void *, void *))0) /* SIG_DFL and SIG_IGN, in our type */
-#define IGNORED ((void (*)(int, void *, void *))1)
-
-static void die(int signo)
+static void write_last(int signo, int dies)
 {
-	struct rshi_sigaction action;
-
-	action.handler = DEFAULT;
-	action.flags = 0;
-	action.mask = 0;
-	rshi_sigaction_sig(signo, &action, NULL);
-	/* Blocked until the handler returns; a fault happens again then. */
-	rshi_tgkill_sig(rshi_getpid_sig(), rshi_gettid_sig(), signo);
-}
-
-static void on_signal(int signo, void *info, void *context)
-{
-	const struct rshi_sigaction *old = &before[signo];
-	struct rshi_sigaction once;
-	/* The first process of a container does not die of a default action. */
-	int dies = old->handler == DEFAULT && rshi_getpid_sig() != 1;
 	int err = rshi_end_write_sig(dies);
 
+	(void)signo;
 	if (err)
 		rshi_end_complain_sig(NULL, err);
-	if (old->handler == DEFAULT) {
-		die(signo);
-		return;
-	}
-	if (old->flags & SA_RESETHAND) {
-		once.handler = DEFAULT;
-		once.flags = 0;
-		once.mask = 0;
-		rshi_sigaction_sig(signo, &once, NULL);
-	}
-	old->handler(signo, info, context);
 }
 
 void rshi_end_catch_sig(void)
 {
-	for (size_t i = 0; i < sizeof(deadly); i++) {
-		int signo = deadly[i];
-		struct rshi_sigaction *old = &before[signo], action;
-
-		if (rshi_sigaction_sig(signo, NULL, old) || old->handler == IGNORED)
-			continue;
-		action.handler = on_signal;
-		action.flags = SA_SIGINFO | SA_ONSTACK | (old->flags & (SA_RESTART | SA_NODEFER));
-		action.mask = old->mask;
-		if (old->handler == DEFAULT)
-			action.mask = RSHI_ASYNCHRONOUS;
-		rshi_sigaction_sig(signo, &action, NULL);
-	}
+	rshi_deadly_hear_sig(write_last);
 }

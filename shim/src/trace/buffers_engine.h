@@ -80,16 +80,16 @@ static inline void rshi_lane_close(struct rshi_trace_buffers *b, struct rshi_tra
 	batch->events = lane->events;
 	meta->used = (uint32_t)(lane->p - rshi_buffer_memory(b, lane->buffer));
 	meta->events += lane->events;
-	lane->batch = NULL;
+	__atomic_store_n(&lane->batch, NULL, __ATOMIC_RELAXED);
 }
 
 /* The lane has no buffer any more. */
 static inline void rshi_lane_empty(struct rshi_trace_lane *lane)
 {
-	lane->p = NULL;
+	rshi_lane_at(lane, NULL);
 	lane->limit = NULL;
 	lane->end = NULL;
-	lane->buffer = 0;
+	__atomic_store_n(&lane->buffer, 0, __ATOMIC_RELAXED);
 }
 
 #endif /* RSH_TRACE_BUFFERS_ENGINE_H */

@@ -22,7 +22,8 @@ int rshi_drain_finish(void);
 /* In a forked child, which has no such thread. */
 void rshi_drain_forked(void);
 
-/* Whether the environment has asked for a trace. */
+/* Whether the environment has asked for a trace; for the last events of a flight recorder. */
 int rshi_trace_env_is_on(void);
+int rshi_flight_env_is_on(void);
 
 #endif /* RSH_TRACE_DRAIN_H */

@@ -4,6 +4,7 @@
 #include <raceshim/trace.h>
 
 #include "core/detector.h"
+#include "core/program.h"
 #include "drain.h"
 #include "emit_engine.h"
 
@@ -19,13 +20,16 @@ _Static_assert(RSH_TRACE_KIND_INSTANT == RSHI_TRACE_INSTANT &&
                        RSH_TRACE_KIND_FLOW_END == RSHI_TRACE_FLOW_END,
                "kinds are the format's");
 
+RSHI_NOTE(RSHI_NOTE_TRACE);
+
 uint32_t rsh_trace_on;
 
 /*
  * A program that only emits is traced because its environment says so: what reads that has to be
  * taken out of the archive too.
  */
-__attribute__((used)) static int (*const with_environment)(void) = rshi_trace_env_is_on;
+__attribute__((used)) static int (*const with_environment[])(void) = {rshi_trace_env_is_on,
+                                                                      rshi_flight_env_is_on};
 
 int rsh_trace_emit(struct rsh_trace_name *name, uint32_t kind, uint64_t a, uint64_t b)
 {

@@ -97,10 +97,11 @@ static inline int rshi_lane_room(struct rshi_trace *s, struct rshi_trace_lane *l
 		rshi_parking_post(&s->recorder);
 	}
 	rshi_lane_empty(lane);
-	lane->buffer = rshi_buffer_take(b);
+	__atomic_store_n(&lane->buffer, rshi_buffer_take(b), __ATOMIC_RELAXED);
 	if (!lane->buffer)
 		return 0;
-	lane->p = rshi_buffer_memory(b, lane->buffer);
+	b->meta[lane->buffer - 1].lane = (uint32_t)((uintptr_t)lane / sizeof(*lane));
+	rshi_lane_at(lane, rshi_buffer_memory(b, lane->buffer));
 	lane->end = lane->p + RSHI_TRACE_BUFFER;
 	return 1;
 }
@@ -120,7 +121,7 @@ __attribute__((noinline)) static int rshi_lane_open(struct rshi_trace *s,
 	if (now < t->last[in->depth])
 		now = t->last[in->depth];
 	t->last[in->depth] = now;
-	lane->batch = lane->p;
+	__atomic_store_n(&lane->batch, lane->p, __ATOMIC_RELAXED);
 	batch = (struct rshi_trace_batch *)lane->batch;
 	batch->block.type = RSHI_TRACE_BATCH;
 	batch->block.flags = in->depth ? RSHI_TRACE_NESTED : 0;
@@ -129,7 +130,7 @@ __attribute__((noinline)) static int rshi_lane_open(struct rshi_trace *s,
 	batch->start = now;
 	batch->tid = t->tid;
 	rshi_call_sig(__NR_prctl, PR_GET_NAME, (long)batch->thread, 0, 0, 0);
-	lane->p += sizeof(*batch);
+	rshi_lane_at(lane, lane->p + sizeof(*batch));
 	lane->limit = lane->end - RSHI_TRACE_EVENT_MAX;
 	lane->events = 0;
 	return 1;
@@ -217,7 +218,7 @@ static inline int rshi_emit_numbered(struct rshi_trace *s, uint32_t kind, uint32
 		default:
 			break;
 		}
-		lane->p = p;
+		rshi_lane_at(lane, p);
 		lane->events++;
 	}
 	rshi_section_leave(&in);
@@ -241,6 +242,7 @@ static inline int rshi_log(struct rsh_trace_name *category, const char *text, ui
 	uint32_t number = rshi_number_of(s, category);
 	struct rshi_trace_lane *lane;
 	struct rshi_section in;
+	unsigned char *p;
 	int err = rshi_section_enter(s, &in);
 
 	if (err)
@@ -252,11 +254,11 @@ static inline int rshi_log(struct rsh_trace_name *category, const char *text, ui
 	           !rshi_lane_open(s, &in, need)) {
 		err = rshi_lose(s, RSHI_TRACE_LOST_BUFFER);
 	} else {
-		lane->p = rshi_put_time(s, in.thread, in.depth, lane->p, RSHI_TRACE_LOG);
-		lane->p = rshi_put_number(lane->p, number);
-		lane->p = rshi_put_number(lane->p, n);
-		rsh_memcpy_sig(lane->p, text, n);
-		lane->p += n;
+		p = rshi_put_time(s, in.thread, in.depth, lane->p, RSHI_TRACE_LOG);
+		p = rshi_put_number(p, number);
+		p = rshi_put_number(p, n);
+		rsh_memcpy_sig(p, text, n);
+		rshi_lane_at(lane, p + n);
 		lane->events++;
 	}
 	rshi_section_leave(&in);

@@ -7,6 +7,7 @@
 #include <raceshim/trace.h>
 
 #include "core/at_end.h"
+#include "core/program.h"
 #include "drain.h"
 #include "wish.h"
 
@@ -24,6 +25,7 @@ static struct rshi_at_end at_end = {
         .what = "trace",
         .symbol = "rsh_trace_start",
         .own = (const void *)(uintptr_t)rsh_trace_start,
+        .note = RSHI_NOTE_TRACE,
         .parse = parse,
         .begin = begin,
         .finish = rshi_drain_finish,

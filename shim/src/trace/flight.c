@@ -21,54 +21,14 @@
 #define PAGE       65536u    /* or less */
 #define GOING      100000u   /* nanoseconds between two looks whether the thread is gone */
 
-/* One generation, at the start of a mapping of its own. */
-struct kept {
-	struct kept *next; /* guarded by the trace lock, as is all that is not of a complete one */
-	uint64_t number, begin; /* nanoseconds of CLOCK_MONOTONIC */
-	size_t mapped, used;    /* bytes, these included */
-	uint64_t dropped;       /* events for which there was no room */
-	uint32_t pins;          /* who writes it */
-	uint32_t is_forgotten;  /* nobody but those who write it knows it */
-};
-
-static struct {
-	/* the control's */
-	uint64_t min_age; /* nanoseconds */
-	size_t max_bytes;
-
-	/* guarded by the trace lock */
-	struct kept *open[2];      /* by generation: those that are not over */
-	struct kept *first, *last; /* those that are */
-	size_t bytes;              /* in these */
-
-	uint32_t writing;       /* atomic: somebody writes */
-	uint32_t is_over, quit; /* atomic: of the thread */
-	int tid;                /* of the thread; before is_over */
-} flight;
-
+struct rshi_flight rshi_flight_sig;
 struct rshi_lock rshi_flight_switch;
-
-static unsigned char *bytes_of(struct kept *k)
-{
-	return (unsigned char *)(k + 1);
-}
-
-static size_t count_of(const struct kept *k)
-{
-	return k->used - sizeof(*k);
-}
-
-static void unmap(struct kept *k)
-{
-	if (k)
-		rshi_munmap_sig(k, k->mapped);
-}
 
 void rshi_flight_prepare(uint64_t number)
 {
-	size_t size =
-	        sizeof(struct kept) + flight.max_bytes + rshi_trace_sig.buffers.bytes + NAMES_ROOM;
-	struct kept *k, *before;
+	size_t size = sizeof(struct rshi_kept) + rshi_flight_sig.max_bytes +
+	              rshi_trace_sig.buffers.bytes + NAMES_ROOM;
+	struct rshi_kept *k, *before;
 	void *p = NULL;
 
 	/* Pages that nothing is written to take no memory. */
@@ -80,26 +40,27 @@ void rshi_flight_prepare(uint64_t number)
 		k->used = sizeof(*k);
 	}
 	rshi_lock(&rshi_session_trace.lock);
-	before = flight.open[number & 1];
-	flight.open[number & 1] = k;
+	before = rshi_flight_sig.open[number & 1];
+	rshi_flight_sig.open[number & 1] = k;
+	before = before ? rshi_kept_forget(before, NULL) : NULL;
 	rshi_unlock(&rshi_session_trace.lock);
-	unmap(before);
+	rshi_kept_unmap(before);
 }
 
 void rshi_flight_begin(const struct rshi_generation *g)
 {
-	struct kept *k = flight.open[g->number & 1];
+	struct rshi_kept *k = rshi_flight_sig.open[g->number & 1];
 
 	if (!k)
 		return;
 	k->number = g->number;
 	k->begin = g->begin.monotonic;
-	k->used += rshi_put_header(bytes_of(k), g);
+	k->used += rshi_put_header_sig(rshi_kept_bytes(k), g);
 }
 
 void rshi_flight_add(uint64_t number, const unsigned char *bytes, size_t n, uint64_t events)
 {
-	struct kept *k = flight.open[number & 1];
+	struct rshi_kept *k = rshi_flight_sig.open[number & 1];
 
 	if (!k || k->number != number)
 		return;
@@ -112,38 +73,24 @@ void rshi_flight_add(uint64_t number, const unsigned char *bytes, size_t n, uint
 }
 
 /* With the trace lock: those that are too old or too much leave the list; returned as one. */
-static struct kept *forget(uint64_t now)
+static struct rshi_kept *forget(uint64_t now)
 {
-	struct kept *gone = NULL;
+	struct rshi_kept *gone = NULL;
 
-	while (flight.first && flight.first != flight.last &&
-	       (flight.bytes > flight.max_bytes ||
-	        now - flight.first->next->begin >= flight.min_age)) {
-		struct kept *k = flight.first;
+	while (rshi_flight_sig.first && rshi_flight_sig.first != rshi_flight_sig.last &&
+	       (rshi_flight_sig.bytes > rshi_flight_sig.max_bytes ||
+	        now - rshi_flight_sig.first->next->begin >= rshi_flight_sig.min_age)) {
+		struct rshi_kept *k = rshi_flight_sig.first;
 
-		flight.first = k->next;
-		flight.bytes -= count_of(k);
-		k->is_forgotten = 1;
-		if (k->pins)
-			continue;
-		k->next = gone;
-		gone = k;
+		rshi_flight_sig.first = k->next;
+		rshi_flight_sig.bytes -= rshi_kept_count(k);
+		gone = rshi_kept_forget(k, gone);
 	}
 	return gone;
 }
 
-static void unmap_all(struct kept *k)
-{
-	while (k) {
-		struct kept *next = k->next;
-
-		unmap(k);
-		k = next;
-	}
-}
-
 /* What was room for more is given back. */
-static void shrink(struct kept *k)
+static void shrink(struct rshi_kept *k)
 {
 	size_t size = (k->used + PAGE - 1) / PAGE * PAGE;
 
@@ -155,36 +102,41 @@ void rshi_flight_end(const struct rshi_generation *g)
 {
 	struct rshi_trace_session *session = &rshi_session_trace;
 	struct rshi_names_cursor names = {0, NULL};
-	struct kept *k, *gone;
+	struct rshi_kept *k, *gone;
 	size_t n;
 
 	rshi_lock(&session->lock);
-	k = flight.open[g->number & 1];
+	k = rshi_flight_sig.open[g->number & 1];
 	if (k && k->number == g->number)
-		flight.open[g->number & 1] = NULL;
+		rshi_flight_sig.open[g->number & 1] = NULL;
 	else
 		k = NULL;
+	if (k) {
+		rshi_flight_sig.ending = k;
+		rshi_flight_sig.ending_used = k->used;
+	}
 	rshi_unlock(&session->lock);
 	if (!k)
 		return;
 	do {
 		unsigned char *to = (unsigned char *)k + k->used;
 
-		n = rshi_put_names(to, k->mapped - RSHI_TAIL_ROOM - k->used, &names);
+		n = rshi_put_names_sig(to, k->mapped - RSHI_TAIL_ROOM - k->used, &names);
 		k->used += n;
 	} while (n);
-	k->used += rshi_put_tail((unsigned char *)k + k->used, g, 0, k->dropped);
+	k->used += rshi_put_tail_sig((unsigned char *)k + k->used, g, 0, k->dropped);
 	shrink(k);
 	rshi_lock(&session->lock);
-	if (flight.last)
-		flight.last->next = k;
+	rshi_flight_sig.ending = NULL;
+	if (rshi_flight_sig.last)
+		rshi_flight_sig.last->next = k;
 	else
-		flight.first = k;
-	flight.last = k;
-	flight.bytes += count_of(k);
+		rshi_flight_sig.first = k;
+	rshi_flight_sig.last = k;
+	rshi_flight_sig.bytes += rshi_kept_count(k);
 	gone = forget(g->end.monotonic);
 	rshi_unlock(&session->lock);
-	unmap_all(gone);
+	rshi_kept_unmap(gone);
 }
 
 static void advance_if(int is_asked)
@@ -201,18 +153,18 @@ static void *run(void *unused)
 {
 	struct rshi_trace_session *session = &rshi_session_trace;
 
-	flight.tid = rshi_gettid_sig();
+	rshi_flight_sig.tid = rshi_gettid_sig();
 	/* [TF2] acquire, pairs with [TF1]. */
-	while (!__atomic_load_n(&flight.quit, __ATOMIC_ACQUIRE)) {
-		const struct kept *k;
+	while (!__atomic_load_n(&rshi_flight_sig.quit, __ATOMIC_ACQUIRE)) {
+		const struct rshi_kept *k;
 		uint64_t due, now;
 		int is_large;
 
 		rshi_parking_look(&rshi_trace_sig.recorder);
 		rshi_lock(&session->lock);
 		rshi_generations_collect();
-		k = flight.open[session->last & 1];
-		is_large = k && count_of(k) > flight.max_bytes / 2;
+		k = rshi_flight_sig.open[session->last & 1];
+		is_large = k && rshi_kept_count(k) > rshi_flight_sig.max_bytes / 2;
 		due = rshi_generations_due();
 		rshi_unlock(&session->lock);
 		rshi_parking_post(&rshi_trace_sig.reader);
@@ -223,8 +175,8 @@ static void *run(void *unused)
 			rshi_parking_wait(&rshi_trace_sig.recorder, due - now);
 	}
 	/* [TF3] release, pairs with [TF4]: the thread is done with everything. */
-	__atomic_store_n(&flight.is_over, 1, __ATOMIC_RELEASE);
-	rshi_futex_wake_sig(&flight.is_over, 1, NULL);
+	__atomic_store_n(&rshi_flight_sig.is_over, 1, __ATOMIC_RELEASE);
+	rshi_futex_wake_sig(&rshi_flight_sig.is_over, 1, NULL);
 	return unused;
 }
 
@@ -237,8 +189,8 @@ static int start(const struct rsh_flight_options *o)
 
 	if (session->is_kept)
 		return EBUSY;
-	flight.min_age = (uint64_t)(o->min_age_ms ? o->min_age_ms : AGE_MS) * NS_PER_MS;
-	flight.max_bytes = o->max_bytes ? o->max_bytes : BYTES;
+	rshi_flight_sig.min_age = (uint64_t)(o->min_age_ms ? o->min_age_ms : AGE_MS) * NS_PER_MS;
+	rshi_flight_sig.max_bytes = o->max_bytes ? o->max_bytes : BYTES;
 	session->is_kept = 1;
 	err = session->is_on ? rshi_generations_advance(0) : rshi_generations_begin(&ordinary);
 	if (err) {
@@ -254,7 +206,7 @@ static int start(const struct rsh_flight_options *o)
 static void stop(void)
 {
 	struct rshi_trace_session *session = &rshi_session_trace;
-	struct kept *kept, *open[2];
+	struct rshi_kept *kept, *gone = NULL;
 
 	rshi_automatic_ask(RSHI_ASKED_BY_FLIGHT, 0);
 	__atomic_store_n(&rsh_trace_on, session->is_on, __ATOMIC_RELAXED);
@@ -262,23 +214,23 @@ static void stop(void)
 	if (!session->is_on)
 		(void)rshi_generations_advance(1);
 	rshi_lock(&session->lock);
-	kept = flight.first;
-	flight.first = NULL;
-	flight.last = NULL;
-	flight.bytes = 0;
-	/* Those that somebody writes, which are the first ones, keep their links, and are unmapped there. */
-	while (kept && kept->pins) {
-		kept->is_forgotten = 1;
-		kept = kept->next;
+	kept = rshi_flight_sig.first;
+	rshi_flight_sig.first = NULL;
+	rshi_flight_sig.last = NULL;
+	rshi_flight_sig.bytes = 0;
+	while (kept) {
+		struct rshi_kept *next = kept->next;
+
+		gone = rshi_kept_forget(kept, gone);
+		kept = next;
 	}
 	for (int i = 0; i < 2; i++) {
-		open[i] = flight.open[i];
-		flight.open[i] = NULL;
+		if (rshi_flight_sig.open[i])
+			gone = rshi_kept_forget(rshi_flight_sig.open[i], gone);
+		rshi_flight_sig.open[i] = NULL;
 	}
 	rshi_unlock(&session->lock);
-	unmap_all(kept);
-	unmap(open[0]);
-	unmap(open[1]);
+	rshi_kept_unmap(gone);
 }
 
 __attribute__((noinline)) int rsh_flight_start(const struct rsh_flight_options *options)
@@ -302,8 +254,8 @@ __attribute__((noinline)) int rsh_flight_start(const struct rsh_flight_options *
 	rshi_lock(&rshi_trace_control);
 	err = start(&o);
 	if (!err) {
-		__atomic_store_n(&flight.quit, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&flight.is_over, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&rshi_flight_sig.quit, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&rshi_flight_sig.is_over, 0, __ATOMIC_RELAXED);
 		err = rshi_thread_make(run);
 		if (err)
 			stop();
@@ -319,10 +271,10 @@ static void wait_for_the_thread(void)
 	int pid = rshi_getpid_sig();
 
 	/* [TF4] acquire, pairs with [TF3]. */
-	while (!__atomic_load_n(&flight.is_over, __ATOMIC_ACQUIRE))
-		rshi_futex_wait_sig(&flight.is_over, 0, 0);
-	while (!rshi_tgkill_sig(pid, flight.tid, 0))
-		rshi_futex_wait_sig(&flight.is_over, 1, GOING);
+	while (!__atomic_load_n(&rshi_flight_sig.is_over, __ATOMIC_ACQUIRE))
+		rshi_futex_wait_sig(&rshi_flight_sig.is_over, 0, 0);
+	while (!rshi_tgkill_sig(pid, rshi_flight_sig.tid, 0))
+		rshi_futex_wait_sig(&rshi_flight_sig.is_over, 1, GOING);
 }
 
 int rsh_flight_stop(void)
@@ -338,44 +290,12 @@ int rsh_flight_stop(void)
 	rshi_unlock(&rshi_trace_control);
 	if (!err) {
 		/* [TF1] release, pairs with [TF2]. */
-		__atomic_store_n(&flight.quit, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&rshi_flight_sig.quit, 1, __ATOMIC_RELEASE);
 		rshi_parking_post(&rshi_trace_sig.recorder);
 		wait_for_the_thread();
 	}
 	rshi_unlock(&rshi_flight_switch);
 	return err;
-}
-
-/* All that is complete now, kept until unpin(); NULL if there is nothing. */
-static struct kept *pin(struct kept **last)
-{
-	struct kept *first;
-
-	rshi_lock(&rshi_session_trace.lock);
-	first = flight.first;
-	*last = flight.last;
-	for (struct kept *k = first; k; k = k->next)
-		k->pins++;
-	rshi_unlock(&rshi_session_trace.lock);
-	return first;
-}
-
-static void unpin(struct kept *k, const struct kept *last)
-{
-	struct kept *gone = NULL;
-
-	rshi_lock(&rshi_session_trace.lock);
-	while (k) {
-		struct kept *next = k == last ? NULL : k->next;
-
-		if (!--k->pins && k->is_forgotten) {
-			k->next = gone;
-			gone = k;
-		}
-		k = next;
-	}
-	rshi_unlock(&rshi_session_trace.lock);
-	unmap_all(gone);
 }
 
 static int put(const struct rsh_writer *w, const void *bytes, size_t n, size_t *written)
@@ -388,15 +308,15 @@ static int put(const struct rsh_writer *w, const void *bytes, size_t n, size_t *
 }
 
 /* The last one says so. */
-static int write_kept(const struct rsh_writer *w, struct kept *k, int is_last, size_t *written)
+static int write_kept(const struct rsh_writer *w, struct rshi_kept *k, int is_last, size_t *written)
 {
-	size_t n = count_of(k) - sizeof(struct rshi_trace_tail);
+	size_t n = rshi_kept_count(k) - sizeof(struct rshi_trace_tail);
 	struct rshi_trace_tail tail;
-	int err = put(w, bytes_of(k), n, written);
+	int err = put(w, rshi_kept_bytes(k), n, written);
 
 	if (err)
 		return err;
-	rsh_memcpy_sig(&tail, bytes_of(k) + n, sizeof(tail));
+	rsh_memcpy_sig(&tail, rshi_kept_bytes(k) + n, sizeof(tail));
 	if (is_last)
 		tail.block.flags |= RSHI_TRACE_LAST;
 	return put(w, &tail, sizeof(tail), written);
@@ -404,7 +324,7 @@ static int write_kept(const struct rsh_writer *w, struct kept *k, int is_last, s
 
 static int write_all(const struct rsh_writer *w, size_t *written)
 {
-	struct kept *first, *last;
+	struct rshi_kept *first, *last, *gone;
 	int err = ESRCH;
 
 	rshi_lock(&rshi_trace_control);
@@ -416,10 +336,15 @@ static int write_all(const struct rsh_writer *w, size_t *written)
 	rshi_unlock(&rshi_trace_control);
 	if (err)
 		return err;
-	first = pin(&last);
-	for (struct kept *k = first; k && !err; k = k == last ? NULL : k->next)
+	rshi_lock(&rshi_session_trace.lock);
+	first = rshi_kept_pin(&last);
+	rshi_unlock(&rshi_session_trace.lock);
+	for (struct rshi_kept *k = first; k && !err; k = k == last ? NULL : k->next)
 		err = write_kept(w, k, k == last, written);
-	unpin(first, last);
+	rshi_lock(&rshi_session_trace.lock);
+	gone = rshi_kept_unpin(first, last, NULL);
+	rshi_unlock(&rshi_session_trace.lock);
+	rshi_kept_unmap(gone);
 	return first ? err : ENOMEM;
 }
 
@@ -429,11 +354,11 @@ static int write_alone(const struct rsh_writer *w, size_t *written)
 	uint32_t nobody = 0;
 	int err;
 
-	if (!__atomic_compare_exchange_n(&flight.writing, &nobody, 1, 0, __ATOMIC_RELAXED,
+	if (!__atomic_compare_exchange_n(&rshi_flight_sig.writing, &nobody, 1, 0, __ATOMIC_RELAXED,
 	                                 __ATOMIC_RELAXED))
 		return EINPROGRESS;
 	err = write_all(w, written);
-	__atomic_store_n(&flight.writing, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&rshi_flight_sig.writing, 0, __ATOMIC_RELAXED);
 	return err;
 }
 
@@ -459,9 +384,10 @@ __attribute__((noinline)) int rsh_flight_write(const struct rsh_writer *w, size_
 void rshi_flight_forked(void)
 {
 	for (int i = 0; i < 2; i++)
-		flight.open[i] = NULL;
-	flight.first = NULL;
-	flight.last = NULL;
-	flight.bytes = 0;
-	__atomic_store_n(&flight.writing, 0, __ATOMIC_RELAXED);
+		rshi_flight_sig.open[i] = NULL;
+	rshi_flight_sig.ending = NULL;
+	rshi_flight_sig.first = NULL;
+	rshi_flight_sig.last = NULL;
+	rshi_flight_sig.bytes = 0;
+	__atomic_store_n(&rshi_flight_sig.writing, 0, __ATOMIC_RELAXED);
 }

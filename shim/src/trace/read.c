@@ -38,7 +38,7 @@ static size_t next_part(struct rshi_trace_session *session, const void **data)
 	switch (reader.part) {
 	case RSHI_PART_HEADER:
 		reader.part = RSHI_PART_BATCHES;
-		return give_scratch(data, rshi_put_header(reader.scratch, g));
+		return give_scratch(data, rshi_put_header_sig(reader.scratch, g));
 	case RSHI_PART_BATCHES:
 		reader.buffer = g->head;
 		if (reader.buffer) {
@@ -54,12 +54,12 @@ static size_t next_part(struct rshi_trace_session *session, const void **data)
 		reader.names = (struct rshi_names_cursor){0, NULL};
 		/* fall through */
 	case RSHI_PART_NAMES:
-		n = rshi_put_names(reader.scratch, SCRATCH, &reader.names);
+		n = rshi_put_names_sig(reader.scratch, SCRATCH, &reader.names);
 		if (n)
 			return give_scratch(data, n);
 		/* fall through */
 	case RSHI_PART_TAIL:
-		n = rshi_put_tail(reader.scratch, g, g->is_last ? RSHI_TRACE_LAST : 0, 0);
+		n = rshi_put_tail_sig(reader.scratch, g, g->is_last ? RSHI_TRACE_LAST : 0, 0);
 		reader.part = RSHI_PART_HEADER;
 		if (g->is_last)
 			reader.part = RSHI_PART_OVER;

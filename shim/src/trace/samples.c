@@ -107,7 +107,7 @@ static int open_batch(struct rshi_trace_lane *lane, uint64_t generation,
 		return 0;
 	samples.tid = (uint32_t)sample->tid;
 	samples.thread.last[0] = time - 1;
-	lane->batch = lane->p;
+	__atomic_store_n(&lane->batch, lane->p, __ATOMIC_RELAXED);
 	batch = (struct rshi_trace_batch *)lane->batch;
 	batch->block.type = RSHI_TRACE_BATCH;
 	batch->block.flags = RSHI_TRACE_NOTED;
@@ -116,7 +116,7 @@ static int open_batch(struct rshi_trace_lane *lane, uint64_t generation,
 	batch->start = time - 1;
 	batch->tid = samples.tid;
 	rsh_memcpy_sig(batch->thread, sample->thread, sizeof(batch->thread));
-	lane->p += sizeof(*batch);
+	rshi_lane_at(lane, lane->p + sizeof(*batch));
 	lane->limit = lane->end - RSHI_TRACE_EVENT_MAX;
 	lane->events = 0;
 	return 1;
@@ -135,7 +135,7 @@ static void put(struct rshi_trace_lane *lane, const struct rshi_cpu_sample *samp
 	for (size_t i = 0; i < depth_of(sample); i++)
 		p = rshi_put_number(p, name_at(code_at(sample, i)));
 	*last = time;
-	lane->p = p;
+	rshi_lane_at(lane, p);
 	lane->events++;
 }
 

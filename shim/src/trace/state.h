@@ -23,8 +23,14 @@
 
 #define RSHI_TRACE_BUFFER (64u << 10) /* bytes of one */
 #define RSHI_TRACE_LANES  2           /* ordinary events, and those of handlers amid these */
+#define RSHI_TRACE_STACK                                                                           \
+	(64u << 10) /* bytes of a stack for handlers; what is not used takes none */
 
-/* Where a thread writes events of one generation. */
+/*
+ * Where a thread writes events of one generation. `p`, `batch` and `buffer` are stored by the owner
+ * and read by who dumps what there is while the owner goes on; what is below `p` stays as it is as
+ * long as the trace lock is held.
+ */
 struct rshi_trace_lane {
 	unsigned char *p;     /* the next event */
 	unsigned char *limit; /* an event that begins before it has room; NULL: no batch is open */
@@ -33,6 +39,13 @@ struct rshi_trace_lane {
 	uint32_t buffer;      /* number of the buffer, plus 1; 0 if there is none */
 	uint32_t events;      /* in the open batch */
 };
+
+/* The next event begins at @p. */
+static inline void rshi_lane_at(struct rshi_trace_lane *lane, unsigned char *p)
+{
+	/* [TL1] release, pairs with [TL2]: what is before it. */
+	__atomic_store_n(&lane->p, p, __ATOMIC_RELEASE);
+}
 
 /* What a thread is waiting for, as its end is written. */
 struct rshi_trace_wait_open {
@@ -50,6 +63,7 @@ struct rshi_trace_thread {
 	uint32_t section; /* atomic, stored by the owner: odd in the middle of an event */
 	uint32_t nested;  /* the owner's: a handler is in the middle of one, too */
 	uint32_t tid;     /* the owner's */
+	void *stack;      /* for the owner's handlers, or NULL; stays when the owner changes */
 	uint64_t last[RSHI_TRACE_LANES]; /* the owner's, in a section: time of the last event */
 	uint32_t open_count;             /* the owner's: waits that have begun */
 	uint32_t open_since;             /* the owner's: s->switched when they did */
@@ -63,7 +77,7 @@ struct rshi_trace_meta {
 	uint32_t next;   /* atomic: in a list, the next one plus 1 */
 	uint32_t used;   /* bytes; who has the buffer */
 	uint32_t events; /* likewise */
-	uint32_t reserved;
+	uint32_t lane;   /* likewise: tells the lanes apart that buffers are from */
 };
 
 struct rshi_trace_buffers {
@@ -120,6 +134,7 @@ struct rshi_trace {
 	uint64_t id;                            /* the last number of a task or flow */
 	uint32_t automatic;                     /* RSH_TRACE_AUTO_* that are on */
 	uint32_t switched;                      /* how often that has changed */
+	uint32_t stacks;                        /* threads get a stack for handlers */
 
 	struct rshi_parking reader, recorder;
 };
@@ -144,6 +159,12 @@ static inline const struct rshi_trace_entry *rshi_names_first(struct rshi_trace_
 /* Nanoseconds of a clock of the kernel's; ticks as events have them. */
 uint64_t rshi_trace_clock_sig(int clock);
 uint64_t rshi_trace_ticks_sig(void);
+
+/* In its section or none, by the owner: a stack for handlers, where it has none. */
+void rshi_trace_stack_sig(struct rshi_trace_thread *t);
+
+/* What a thread needs that emits; without an event. */
+void rshi_trace_enter_sig(void);
 
 /* Is the thread that owns this one gone for good? */
 int rshi_trace_is_gone_sig(const struct rshi_trace_thread *t);

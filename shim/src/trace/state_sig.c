@@ -3,6 +3,7 @@
 
 #include <asm/unistd.h>
 #include <linux/errno.h>
+#include <linux/signal.h>
 #include <linux/time_types.h>
 
 #include "core/ticks.h"
@@ -28,6 +29,28 @@ uint64_t rshi_trace_ticks_sig(void)
 {
 	return rshi_trace_sig.unit == RSHI_TRACE_TSC ? rshi_ticks_sig()
 	                                             : rshi_trace_clock_sig(MONOTONIC);
+}
+
+/* As the kernel has it. */
+struct stack {
+	void *sp;
+	int flags;
+	size_t size;
+};
+
+void rshi_trace_stack_sig(struct rshi_trace_thread *t)
+{
+	struct stack stack;
+
+	stack.flags = 0;
+	if (rshi_call_sig(__NR_sigaltstack, 0, (long)&stack, 0, 0, 0) ||
+	    !(stack.flags & SS_DISABLE) ||
+	    (!t->stack && rshi_mmap_sig(RSHI_TRACE_STACK, &t->stack)))
+		return;
+	stack.sp = t->stack;
+	stack.flags = 0;
+	stack.size = RSHI_TRACE_STACK;
+	rshi_call_sig(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0);
 }
 
 int rshi_trace_is_gone_sig(const struct rshi_trace_thread *t)

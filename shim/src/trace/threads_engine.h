@@ -112,6 +112,8 @@ __attribute__((noinline)) static struct rshi_trace_thread *rshi_threads_enter(st
 	if (!t)
 		return NULL;
 	rshi_thread_adopt(s, t);
+	if (__atomic_load_n(&s->stacks, __ATOMIC_RELAXED))
+		rshi_trace_stack_sig(t);
 	/* Relaxed: the thread and its handlers. */
 	if (__atomic_compare_exchange_n(&rshi_trace_mine_sig, &before, t, 0, __ATOMIC_RELAXED,
 	                                __ATOMIC_RELAXED))

@@ -19,7 +19,7 @@ static const struct {
         {"samples", RSH_TRACE_AUTO_SAMPLES},
 };
 
-static int take(const char *value, size_t n, struct rshi_trace_wish *wish)
+int rshi_trace_wish_word(const char *value, size_t n, struct rshi_trace_wish *wish)
 {
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (!rshi_wish_is_word(value, n, words[i].word))
@@ -36,7 +36,8 @@ const char *rshi_trace_wish(const char *value, struct rshi_trace_wish *wish, cha
 	size_t n = rshi_wish_length(value), at;
 
 	*wish = (struct rshi_trace_wish){0};
-	while ((at = rshi_wish_last_part(value, n)) < n && take(value + at, n - at, wish))
+	while ((at = rshi_wish_last_part(value, n)) < n &&
+	       rshi_trace_wish_word(value + at, n - at, wish))
 		n = at - 1;
 	if (!n)
 		return "there is no path: PATH[:raw][:auto]";

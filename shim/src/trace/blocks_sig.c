@@ -24,7 +24,7 @@ static size_t put_var(unsigned char *to, size_t at, uint64_t v)
 	return at;
 }
 
-size_t rshi_put_header(unsigned char *to, const struct rshi_generation *g)
+size_t rshi_put_header_sig(unsigned char *to, const struct rshi_generation *g)
 {
 	struct rshi_trace_header header;
 
@@ -40,7 +40,7 @@ size_t rshi_put_header(unsigned char *to, const struct rshi_generation *g)
 	return sizeof(header);
 }
 
-size_t rshi_put_names(unsigned char *to, size_t room, struct rshi_names_cursor *names)
+size_t rshi_put_names_sig(unsigned char *to, size_t room, struct rshi_names_cursor *names)
 {
 	size_t used = sizeof(struct rshi_trace_block);
 
@@ -65,8 +65,8 @@ size_t rshi_put_names(unsigned char *to, size_t room, struct rshi_names_cursor *
 	return used;
 }
 
-size_t rshi_put_tail(unsigned char *to, const struct rshi_generation *g, uint8_t flags,
-                     uint64_t dropped)
+size_t rshi_put_tail_sig(unsigned char *to, const struct rshi_generation *g, uint8_t flags,
+                         uint64_t dropped)
 {
 	size_t used = sizeof(struct rshi_trace_block);
 	struct rshi_trace_tail tail;
