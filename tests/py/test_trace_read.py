@@ -165,6 +165,7 @@ def test_gzip_that_is_cut_off_keeps_what_it_has(tmp_path: Path) -> None:
         (usual().bytes()[:70], "truncated: the generation at byte 0 has no end"),
         (usual().bytes().replace(b"END!", b"END?"), "damaged: the generation at byte 0"),
     ],
+    ids=["empty", "script", "packet", "cut", "empty-gzip", "gzip", "no-end", "marker"],
 )
 def test_refused_with_the_name_and_the_reason(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "bad.pftrace"
