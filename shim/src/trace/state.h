@@ -41,6 +41,7 @@ struct rshi_trace_lane {
 };
 
 /* The next event begins at @p. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): stored as it is. */
 static inline void rshi_lane_at(struct rshi_trace_lane *lane, unsigned char *p)
 {
 	/* [TL1] release, pairs with [TL2]: what is before it. */
