@@ -335,13 +335,11 @@ static void copy_going(struct dump *d, struct going *to, uint64_t number,
 		to->kept = NULL;
 }
 
-/* As much as there can be. */
-static int make_room(struct dump *d)
+static int make_room_for(struct dump *d, size_t buffers)
 {
 	const struct rshi_trace *s = &rshi_trace_sig;
-	size_t seen = RSHI_TRACE_LANES *
-	              ((size_t)__atomic_load_n(&s->thread_count, __ATOMIC_RELAXED) + SPARE);
-	size_t buffers = (size_t)__atomic_load_n(&s->buffers.in_use, __ATOMIC_RELAXED) + SPARE;
+	size_t threads = __atomic_load_n(&s->thread_count, __ATOMIC_RELAXED);
+	size_t seen = RSHI_TRACE_LANES * (threads + SPARE);
 	void *p;
 	int err;
 
@@ -353,6 +351,16 @@ static int make_room(struct dump *d)
 	d->seen = (uint32_t *)(d->memory + d->size);
 	d->most_seen = (uint32_t)seen;
 	return 0;
+}
+
+/* For all buffers that there are: what nothing is written to takes no memory. Or for those in use. */
+static int make_room(struct dump *d)
+{
+	const struct rshi_trace_buffers *b = &rshi_trace_sig.buffers;
+
+	return make_room_for(d, b->n)
+	               ? make_room_for(d, __atomic_load_n(&b->in_use, __ATOMIC_RELAXED) + SPARE)
+	               : 0;
 }
 
 static int lock(uint64_t *mask)
