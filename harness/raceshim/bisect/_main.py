@@ -140,7 +140,7 @@ def _settings(parsed: argparse.Namespace) -> tuple[Settings, dict[str, Any]]:
         value = getattr(parsed, name)
         if isinstance(value, str):
             value = option.parse(value, option.flag)
-        if name in OPTIONS:
+        if OPTIONS.get(name) is option:  # --build of the gate is another one
             given[name] = value
         else:
             own[name] = option.default if value is None else value
