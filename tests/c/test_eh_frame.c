@@ -73,7 +73,8 @@ static size_t make(const struct shape *s)
 	uintptr_t pc = (uintptr_t)page + PC;
 
 	memset(page, 0, sizeof(page));
-	object = (struct rshi_object){(uintptr_t)page, (uintptr_t)page + SIZE, page, 0};
+	object = (struct rshi_object){
+	        .start = (uintptr_t)page, .end = (uintptr_t)page + SIZE, .index = page};
 
 	at = ENTRY;
 	from = begin(s);
