@@ -189,7 +189,10 @@ def _death(process: ProcessLog, crash: str | None, *, replaced: bool) -> tuple[s
             reasons.append("what it printed is cut off or damaged")
     elif not process.parsed.complete:
         reasons.append("its log is cut off or damaged")
-    elif process.detector == "thread" and not (process.completed or replaced or reasons):
+    # A log without a word, of whichever detector, is one that was about to be written.
+    elif process.detector in ("thread", "unknown") and not (
+        process.completed or replaced or reasons
+    ):
         reasons += _silent_end(process.status)
     return tuple(reasons)
 
