@@ -245,14 +245,31 @@ static void test_a_later_handler_is_found_out(void)
 	CHECK_EQ(atomic_load(&runs), 1);
 }
 
-static int entries(const char *folder)
+static int count_threads(void)
 {
-	DIR *dir = opendir(folder);
-	int n = 0;
+	DIR *dir = opendir("/proc/self/task");
+	int n = -2; /* . and .. */
 
 	CHECK(dir);
 	while (readdir(dir))
 		n++;
+	CHECK_EQ(closedir(dir), 0);
+	return n;
+}
+
+/* The profiler's thread looks into /proc whenever it likes: what it has open there is no leak. */
+static int count_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	CHECK(dir);
+	for (const struct dirent *e; (e = readdir(dir));) {
+		char target[64] = "";
+
+		if (readlinkat(dirfd(dir), e->d_name, target, sizeof(target) - 1) > 0)
+			n += strncmp(target, "/proc/", 6) != 0;
+	}
 	CHECK_EQ(closedir(dir), 0);
 	return n;
 }
@@ -290,7 +307,7 @@ static void check_threads_leave_nothing(uint32_t clock, int n)
 	struct rsh_cpuprof_stats s;
 
 	start(10, clock);
-	fds = entries("/proc/self/fd");
+	fds = count_files();
 	ids = timers();
 	for (int i = 0; i < n; i++) {
 		pthread_t thread;
@@ -299,7 +316,7 @@ static void check_threads_leave_nothing(uint32_t clock, int n)
 		         0);
 		CHECK_EQ(pthread_join(thread, NULL), 0);
 	}
-	CHECK_EQ(entries("/proc/self/fd"), fds);
+	CHECK_EQ(count_files(), fds);
 	CHECK_EQ(timers(), ids);
 	CHECK_EQ(stats().threads, others);
 	s = stop();
@@ -460,15 +477,15 @@ static void test_starting_and_stopping(void)
 	CHECK_EQ(rshi_timer_settime_sig(id, 20000, 20000), 0);
 	start(100, RSH_CPUPROF_AUTO);
 	stop();
-	fds = entries("/proc/self/fd");
+	fds = count_files();
 	for (unsigned int i = 0; i < times; i++) {
 		start(i % 2 ? 1000 : 100, RSH_CPUPROF_AUTO);
 		stop();
 	}
 	CHECK_EQ(rshi_timer_delete_sig(id), 0);
-	CHECK_EQ(entries("/proc/self/fd"), fds);
+	CHECK_EQ(count_files(), fds);
 	/* The last of the profiler's threads is on its way out. */
-	while (entries("/proc/self/task") != 2 + (int)others)
+	while (count_threads() != (int)others)
 		look_again();
 	CHECK_EQ(timers(), 0);
 }
