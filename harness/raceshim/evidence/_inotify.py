@@ -26,12 +26,16 @@ _IN_OPEN = 0x20
 #: Told too so that two openings with something between them are not told as one.
 _IN_CLOSE = 0x10
 _IN_MODIFY = 0x2
+_IN_Q_OVERFLOW = 0x4000
+#: After these there may be a file that was not there before. Not so after the folder was opened,
+#: which whoever looks into it does.
+_NEWS = _IN_CREATE | _IN_MOVED_TO | _IN_Q_OVERFLOW
 _EVENT = struct.Struct("=iIII")
 _BUFFER = 1 << 16
 
 
 class FolderWatch:
-    """Watches one folder; what happened since the last `wait` ends the next one at once."""
+    """Watches one folder; what appeared since the last `wait` ends the next one at once."""
 
     def __init__(self, folder: Path, files: Sequence[Path] = ()) -> None:
         """Begin to watch; OSError where the system has no watch to give."""
@@ -59,22 +63,32 @@ class FolderWatch:
 
     def wait(self) -> None:
         """Block until a file has appeared, or `wake` was called from any thread."""
-        for descriptor, _ in self._poll.poll():
-            if descriptor == self._wakes:
-                os.eventfd_read(self._wakes)
-        self._take()
+        woken = False
+        while not woken:
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._wakes:
+                    os.eventfd_read(self._wakes)
+                    woken = True
+            woken = self._take() or woken
 
     def opened(self, file: Path) -> int:
         """Return how often one of the files was opened so far."""
-        self._take()
+        self._take_for_others()
         return self._opened.get(self._files[file], 0)
 
     def reopened(self) -> set[str]:
         """Return the names of files in the folder that were opened twice with one creation."""
-        self._take()
+        self._take_for_others()
         return {os.fsdecode(name) for name in self._reopened}
 
-    def _take(self) -> None:
+    def _take_for_others(self) -> None:
+        """Take what is there, of which somebody who waits would not hear any more."""
+        if self._take():
+            self.wake()
+
+    def _take(self) -> bool:
+        """Take what is there; return whether a file may have appeared."""
+        news = False
         with self._lock, contextlib.suppress(BlockingIOError):
             events = os.read(self._events, _BUFFER)
             place = 0
@@ -82,6 +96,7 @@ class FolderWatch:
                 watch, mask, _, size = _EVENT.unpack_from(events, place)
                 place += _EVENT.size + size
                 name = events[place - size : place].rstrip(b"\0")
+                news = news or bool(mask & _NEWS)
                 if mask & _IN_CREATE:
                     self._new.add(name)
                 elif mask & _IN_OPEN and not name:
@@ -90,6 +105,7 @@ class FolderWatch:
                     self._new.remove(name)
                 elif mask & _IN_OPEN:
                     self._reopened.add(name)
+        return news
 
     def wake(self) -> None:
         """End the wait."""
