@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import raceshim
-import shim_builds
 from cover_programs import Covered
 from harness_programs import Programs, Raceshim, clean_environment
+from shim_builds import Builds
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,14 +23,20 @@ def _interruptible() -> None:
 
 
 @pytest.fixture(scope="session")
-def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
+    """Return the builds that all workers share."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "builds"
+    folder.mkdir(exist_ok=True)
+    return Builds(folder)
+
+
+@pytest.fixture(scope="session")
+def sdk(builds: Builds) -> Path:
     """Return the prefix that `cmake --install` filled with a release build, or RACESHIM_SDK."""
     if "RACESHIM_SDK" in os.environ:
         return Path(os.environ["RACESHIM_SDK"])
-    folder = tmp_path_factory.mktemp("sdk")
-    build = shim_builds.build(folder / "build", "clang-19")
-    shim_builds.run("cmake", "--install", build, "--prefix", folder / "prefix")
-    return folder / "prefix"
+    return builds.installed("clang-19")
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,27 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
 COMPILERS = ("clang-14", "clang-19", "gcc-12")
+SAID = 10_000
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """Run a command that has to succeed and return what it prints."""
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    said = (done.stdout + done.stderr)[-SAID:]  # the end of a build says what failed
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{said}"
     return done.stdout
 
 
@@ -40,6 +45,36 @@ def build(
     configure(folder, compiler, flags, *options)
     run("cmake", "--build", folder, "-j", "2", "--target", *targets)
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Builds:
+    """Builds that no test changes: made once, by the first of all workers that needs one."""
+
+    folder: Path
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[Path]:
+        """Give a folder to one worker at a time."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        with (self.folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+
+    def of(self, compiler: str, *options: str, targets: Sequence[str] = ("all",)) -> Path:
+        """Return the build folder of a compiler and options, with these targets in it."""
+        options_name = hashlib.sha256("\0".join(options).encode()).hexdigest()[:8]
+        with self.alone(f"{compiler}-{options_name}") as folder:
+            return build(folder, compiler, "", *options, targets=targets)
+
+    def installed(self, compiler: str) -> Path:
+        """Return the prefix into which the library of a compiler is installed."""
+        built = self.of(compiler)
+        with self.alone(f"{compiler}-prefix") as prefix:
+            if not any(prefix.iterdir()):
+                run("cmake", "--install", built, "--prefix", prefix)
+            return prefix
 
 
 @dataclass(frozen=True, slots=True)

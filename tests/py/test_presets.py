@@ -22,7 +22,11 @@ def test_every_preset_has_a_workflow() -> None:
     assert set(WORKFLOWS) >= {"dev", "release", "gcc", "clang-14", *DETECTORS}
 
 
-@pytest.mark.parametrize("preset", WORKFLOWS)
+@pytest.mark.parametrize(
+    "preset",
+    # Between Debug, and Release by the two other compilers, there is little room for surprises.
+    [pytest.param(p, marks=[pytest.mark.long] if p == "release" else []) for p in WORKFLOWS],
+)
 def test_workflow(preset: str) -> None:
     said = run("cmake", "--workflow", "--preset", preset, cwd=ROOT)
     passed = re.search(r"100% tests passed, 0 tests failed out of (\d+)", said)

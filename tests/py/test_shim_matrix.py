@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from shim_builds import COMPILERS, ROOT, build, run
+from shim_builds import COMPILERS, ROOT, Builds, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,11 +125,11 @@ def digest(archive: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
+def libraries(builds: Builds) -> dict[str, Built]:
     """Return a build of the library by each compiler."""
     built = {}
     for compiler in COMPILERS:
-        folder = build(tmp_path_factory.mktemp(compiler), compiler) / "shim"
+        folder = builds.of(compiler) / "shim"
         built[compiler] = Built(folder, digest(folder / "libraceshim.a"))
     return built
 
@@ -150,19 +150,19 @@ def check(executable: Path, case: Case) -> None:
 
 @pytest.mark.parametrize("by", COMPILERS)
 def test_one_archive_serves_every_detector(
-    program: Program, builds: dict[str, Built], by: str, tmp_path: Path
+    program: Program, libraries: dict[str, Built], by: str, tmp_path: Path
 ) -> None:
-    archive = builds[by].folder / "libraceshim.a"
+    archive = libraries[by].folder / "libraceshim.a"
     executable = program.link(tmp_path / "matrix", archive)
-    assert digest(archive) == builds[by].digest
+    assert digest(archive) == libraries[by].digest
     for case in CASES[program.detector]:
         check(executable, case)
 
 
 def test_one_shared_library_serves_every_detector(
-    program: Program, builds: dict[str, Built], tmp_path: Path
+    program: Program, libraries: dict[str, Built], tmp_path: Path
 ) -> None:
-    folder = builds["clang-19"].folder
+    folder = libraries["clang-19"].folder
     executable = program.link(
         tmp_path / "matrix", f"-L{folder}", f"-Wl,-rpath,{folder}", "-l:libraceshim.so"
     )

@@ -8,10 +8,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from shim_builds import configure, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from shim_builds import Builds
 
 TESTS = (
     *("test_unwind_steps", "test_storm", "test_pool", "test_cpuprof", "test_cpuprof_storm"),
@@ -28,13 +27,12 @@ LONG = (
 
 
 @pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
-def test_samples_under_thread_sanitizer(compiler: str, tmp_path: Path) -> None:
+def test_samples_under_thread_sanitizer(compiler: str, builds: Builds) -> None:
     options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", "-DRSH_SANITIZE=thread")
-    configure(tmp_path, compiler, "", *options)
-    run("cmake", "--build", tmp_path, "-j", "2", "--target", *TESTS)
+    folder = builds.of(compiler, *options, targets=TESTS)
     for test in TESTS:
         done = subprocess.run(
-            [tmp_path / "tests/c" / test], capture_output=True, text=True, check=False, timeout=300
+            [folder / "tests/c" / test], capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == 0, done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
@@ -44,12 +42,11 @@ def test_samples_under_thread_sanitizer(compiler: str, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("flag", ["", "-DRSH_SANITIZE=thread"], ids=("plain", "tsan"))
 @pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
-def test_the_profiler_for_long(compiler: str, flag: str, tmp_path: Path) -> None:
+def test_the_profiler_for_long(compiler: str, flag: str, builds: Builds) -> None:
     options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *flag.split())
-    configure(tmp_path, compiler, "", *options)
-    run("cmake", "--build", tmp_path, "-j", "2", "--target", *{words[0] for words in LONG})
+    folder = builds.of(compiler, *options, targets=sorted({words[0] for words in LONG}))
     for test, *words in LONG:
-        command = [tmp_path / "tests/c" / test, *words]
+        command = [folder / "tests/c" / test, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from shim_builds import ROOT, configure, run
+from shim_builds import ROOT, Builds, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +25,10 @@ WAYS = {
 MODEL = ROOT / "tests/model/trace_park.pml"
 
 
-def build(folder: Path, compiler: str, way: str, *tests: str) -> list[Path]:
+def build(builds: Builds, compiler: str, way: str, *tests: str) -> list[Path]:
     """Build tests in one way and return their paths."""
     options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *WAYS[way])
-    configure(folder, compiler, "", *options)
-    run("cmake", "--build", folder, "-j", "2", "--target", *tests)
+    folder = builds.of(compiler, *options, targets=tests)
     return [folder / "tests/c" / test for test in tests]
 
 
@@ -43,16 +42,16 @@ def check(program: Path, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
-def test_every_event_is_read_and_seen_to_be(compiler: str, tmp_path: Path) -> None:
-    for program in build(tmp_path, compiler, "visible", *TESTS):
+def test_every_event_is_read_and_seen_to_be(compiler: str, builds: Builds) -> None:
+    for program in build(builds, compiler, "visible", *TESTS):
         check(program)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
-def test_a_minute_of_traces(compiler: str, way: str, tmp_path: Path) -> None:
-    (stress,) = build(tmp_path, compiler, way, "test_trace_stress")
+def test_a_minute_of_traces(compiler: str, way: str, builds: Builds) -> None:
+    (stress,) = build(builds, compiler, way, "test_trace_stress")
     check(stress, "60", "7")
 
 

@@ -16,11 +16,12 @@ import pytest
 from perfetto_official import decode
 from raceshim.trace._check import check
 from raceshim.trace._read import read_file
-from shim_builds import ROOT, configure, run
+from shim_builds import ROOT, run
 
 if TYPE_CHECKING:
     from harness_programs import Raceshim
     from raceshim.trace._model import Trace
+    from shim_builds import Builds
 
 #: `argv` says what else: fork, exec, kill, closes, stop, wait.
 SOURCE = """\
@@ -341,11 +342,12 @@ def test_tracing_changes_no_verdict(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
-def test_what_writes_the_file_is_looked_at_too(lab: Lab, compiler: str, tmp_path: Path) -> None:
+def test_what_writes_the_file_is_looked_at_too(
+    lab: Lab, builds: Builds, compiler: str, tmp_path: Path
+) -> None:
     """In a build whose own code the detector sees there is nothing to report either."""
     options = ("-DRSH_SANITIZE=thread", "-DRSH_VISIBLE=ON", "-DRSH_INSTALL=OFF")
-    folder = configure(tmp_path / "build", compiler, "", *options)
-    run("cmake", "--build", folder, "-j", "2", "--target", "rsh_shim")
+    folder = builds.of(compiler, *options, targets=["rsh_shim"])
     lab.program()  # writes the source
     program = tmp_path / "visible"
     run(

@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from shim_builds import ROOT, Builds
 
-ROOT = Path(__file__).parents[2]
 VERSION = re.search(
     r'#define\s+RSH_VERSION\s+"([^"]+)"', (ROOT / "shim/include/raceshim/raceshim.h").read_text()
 )
@@ -55,15 +55,19 @@ def run(*command: str | Path, cwd: Path, status: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    # Built in a folder of its own: parallel test workers must not share scikit-build's cache.
-    environment = os.environ | {"CC": "clang-19", "SKBUILD_BUILD_DIR": str(folder / "build")}
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-q"]
-    options = ["--no-deps", "--no-build-isolation", "-w", str(folder)]
-    subprocess.run([*pip, *options, str(ROOT)], env=environment, check=True)
-    (made,) = folder.glob("*.whl")
-    return made
+def wheel(builds: Builds) -> Path:
+    with builds.alone("wheel") as folder:
+        if not list(folder.glob("*.whl")):
+            # A folder of its own: what else is made of the sources must not share its cache.
+            environment = os.environ | {
+                "CC": "clang-19",
+                "SKBUILD_BUILD_DIR": str(folder / "build"),
+            }
+            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-q"]
+            options = ["--no-deps", "--no-build-isolation", "-w", str(folder)]
+            subprocess.run([*pip, *options, str(ROOT)], env=environment, check=True)
+        (made,) = folder.glob("*.whl")
+        return made
 
 
 def test_wheel_carries_exactly_what_users_need(wheel: Path) -> None:
