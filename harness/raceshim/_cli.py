@@ -262,7 +262,7 @@ def _check_matrix(settings: Settings) -> None:
 
 
 def _check_programs(settings: Settings) -> None:
-    for name in ("shard", "results", "build", "cluster", "ship", "pass_env"):
+    for name in ("shard", "results", "build", "cluster", "ship", "pass_env", "profile"):
         if name in settings.told:
             raise UsageError(f"{OPTIONS[name].flag} is for a command: gate [options] -- COMMAND")
 

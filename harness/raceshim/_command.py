@@ -13,6 +13,7 @@ import importlib
 import os
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from raceshim.evidence._processes import ProcessLog
     from raceshim.evidence._run import Ended, LeftBehind
     from raceshim.evidence._unwatched import Unwatched
+    from raceshim.prof._gather import Recorder
     from raceshim.suppress._apply import Suppression
 
 #: What is looked for in the project's folder; `_suppress.FILE_NAME`, without its import.
@@ -48,7 +50,8 @@ class Trial:
     """What sets one run of a command apart where there are several.
 
     `limit` is the time it has, in seconds. Its output is only searched, and it has no stdin, if it
-    is `quiet`. `preload` is a library for all its processes, `processor` the only one it gets.
+    is `quiet`. `preload` is a library for all its processes, `processor` the only one it gets,
+    `number` its place among all runs.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Trial:
     quiet: bool = False
     preload: str | None = None
     processor: int | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Bench:
 
         `environ` is added to that of all runs. Of a `place`, all is known.
         """
-        self._environ = environ or {}
+        self.added = environ or {}
         self.command = command
         self.settings = settings
         self.detector = detector
@@ -103,12 +107,19 @@ class Bench:
         self._place = place
         self._late = _late_names(settings, self.environ)
         self._flights = _flights(settings)
+        #: What adds up the profiles of all runs.
+        self.profiles = None if only_looks else _profiles(settings)
+        self._ends = contextlib.ExitStack()
         self._names: Names | None = None
         self._refused: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
-        """Open what gives names."""
-        self._names, self._refused = self._late.__enter__()
+        """Open what gives names, and what records."""
+        with self._ends:
+            self._names, self._refused = self._ends.enter_context(self._late)
+            if self.profiles is not None:
+                self._ends.enter_context(self.profiles)
+            self._ends = self._ends.pop_all()
         return self
 
     def __exit__(
@@ -118,18 +129,27 @@ class Bench:
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
-        self._late.__exit__(kind, error, trace)
+        self._ends.__exit__(kind, error, trace)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What there is to say of the names."""
         return (*self._refused, *(self._names.notes if self._names else ()))
 
+    def ran(self, run: int) -> None:
+        """Hear which run has ended, here or on a cluster."""
+        if self.profiles is not None and self.settings.cluster is None:
+            self.profiles.ran(run)
+
+    def recorded(self) -> tuple[str, ...]:
+        """Put together what all runs have recorded, and return what there is to say of it."""
+        return () if self.profiles is None else self.profiles.finish()
+
     @property
     def environ(self) -> Mapping[str, str]:
         """What a command inherits."""
         base = os.environ if self._place is None else self._place.environ
-        return {**base, **self._environ}
+        return {**base, **self.added}
 
     def run(self, trial: Trial | None = None) -> CommandVerdict:
         """Run the command and judge every process that ran under it."""
@@ -199,6 +219,8 @@ class Bench:
                 from raceshim.evidence._preload import preloaded  # noqa: PLC0415 - most have none
 
                 base = preloaded(base, trial.preload, logs.path)
+        if self.profiles is not None:
+            base = self.profiles.environment(base, 0 if trial is None else trial.number)
         if self._flights is not None:
             base = self._flights.environment(base, logs)
         return environment(
@@ -219,6 +241,7 @@ def gate_command(
     """
     with Bench(command, settings, detector) as bench:
         verdict = bench.run()
+        sys.stderr.write("".join(f"raceshim: {line}\n" for line in bench.recorded()))
         return replace(verdict, notes=(*verdict.notes, *bench.notes))
 
 
@@ -349,6 +372,15 @@ def _flights(settings: Settings) -> FlightFolder | None:
     from raceshim._flight import FlightFolder  # noqa: PLC0415 - most commands have none
 
     return FlightFolder(settings.flight)
+
+
+def _profiles(settings: Settings) -> Recorder | None:
+    """Make the folder of profiles."""
+    if settings.profile is None:
+        return None
+    from raceshim.prof._gather import Recorder  # noqa: PLC0415 - most commands have none
+
+    return Recorder(settings.profile)
 
 
 def _policy(settings: Settings) -> Policy | None:

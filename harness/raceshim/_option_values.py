@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # the compiler wrapper starts without typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def count(text: str) -> int:
     """Read a whole number above 0."""
@@ -100,6 +104,28 @@ def waits(text: str) -> str:
     if not all(part.isdigit() and 1 <= int(part) <= 10**9 for part in text.split(":", 1)):
         raise ValueError(f"{text!r} is neither NS nor NS:N, from 1 to 1000000000 each")
     return text
+
+
+def profile(text: str) -> str:
+    """Read which profiles are recorded, and the folder that they go to."""
+    profile_parts(text)
+    return text
+
+
+def profile_parts(text: str) -> tuple[dict[str, int | str | None], str]:
+    """Return the kinds of `[KIND[=RATE],...:]FOLDER`, with their rates, and the folder."""
+    readers: dict[str, Callable[[str], int | str]]
+    readers = {"cpu": frequency, "heap": size, "locks": waits}
+    kinds, _, folder = text.rpartition(":")
+    found: dict[str, int | str | None] = {}
+    for part in kinds.split(",") if kinds else ["cpu"]:
+        kind, equals, rate = part.partition("=")
+        if kind not in readers or kind in found:
+            raise ValueError(f"{part!r} is none of cpu, heap, locks, or is there twice")
+        found[kind] = readers[kind](rate) if equals else None
+    if not folder:
+        raise ValueError(f"{text!r} names no folder, as prof and cpu,heap:prof do")
+    return found, folder
 
 
 def percentage(text: str) -> float:

@@ -11,7 +11,16 @@ from __future__ import annotations
 import os
 
 from raceshim._errors import UsageError
-from raceshim._option_values import cluster, count, duration, seconds, seed, shard, truth
+from raceshim._option_values import (
+    cluster,
+    count,
+    duration,
+    profile,
+    seconds,
+    seed,
+    shard,
+    truth,
+)
 from raceshim.cc._compilers import COVER_MODES, DETECTORS
 
 TYPE_CHECKING = False  # typing's own costs an import of typing
@@ -244,6 +253,16 @@ OPTIONS = {
             variable="RACESHIM_GATE_FLIGHT",
         ),
         Option(
+            "profile",
+            profile,
+            None,
+            "profile all processes of all runs, and add the profiles up in DIR, where they are for "
+            "raceshim prof; KIND is cpu (if nothing is said), heap or locks, with a rate as "
+            "prof record takes it",
+            metavar="[KIND[=RATE],...:]DIR",
+            variable="RACESHIM_GATE_PROFILE",
+        ),
+        Option(
             "symbolize",
             str,
             None,
@@ -355,6 +374,7 @@ class Settings:
     locks: str
     schedules: str
     flight: str | None
+    profile: str | None
     coverdir: str | None
     jobs: int
     runs: int

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from raceshim._gate import CommandVerdict
     from raceshim._options import Settings
     from raceshim._progress import Progress
+    from raceshim.cluster._dask import Client
     from raceshim.runs._plan import Task
 
 #: So many runs at most where nobody has said how many, or for how long.
@@ -143,13 +144,14 @@ def gate_repeatedly(
             if lines is not None:
                 lines.write(encode(result))
                 lines.flush()
+            bench.ran(result.task.number)
             shown = campaign.add(result)
             if bandit is not None:
                 bandit.learn(result.task.policy, shown or ())
             progress(campaign)
 
         interrupted = False
-        source = _source(bench, setting, tasks, deadline, plan.total, progress)
+        source = source_of(bench, setting, tasks, deadline, plan.total, progress)
         with contextlib.closing(source):
             try:
                 for result in source:
@@ -162,22 +164,26 @@ def gate_repeatedly(
                 if not campaign.tally.runs:
                     raise
                 interrupted = True
+        for line in bench.recorded():
+            progress.say(line)
         return campaign.verdict(interrupted=interrupted, notes=bench.notes, missing=source.missing)
 
 
-def _source(  # noqa: PLR0913, PLR0917 - what a gate has
+def source_of(  # noqa: PLR0913, PLR0917 - what a gate has
     bench: Bench,
     setting: Setting,
     tasks: Iterator[Task],
     deadline: float | None,
     total: int | None,
     progress: Progress,
+    client: Client | None = None,
 ) -> Source:
+    """Return where the runs are made; `client` is a cluster's, if there is one already."""
     settings = bench.settings
     if settings.cluster is not None:
         from raceshim.cluster._drive import ClusterRuns  # noqa: PLC0415 - Dask takes a second
 
-        return ClusterRuns(bench, setting, tasks, deadline, total, progress)
+        return ClusterRuns(bench, setting, tasks, deadline, total, progress, client)
     jobs = settings.jobs if "jobs" in settings.told else 1
     return _OwnRuns(bench, setting, tasks, jobs, deadline)
 
@@ -258,7 +264,9 @@ def run_task(  # noqa: PLR0913 - a run
 def trial_of(task: Task, limit: float | None, base: Mapping[str, str]) -> Trial:
     """Return what a task asks of a run; `base` is what the command inherits."""
     environ, preload, processor = asked_of(task, base.get("TSAN_OPTIONS", ""))
-    return Trial(environ, limit, quiet=True, preload=preload, processor=processor)
+    return Trial(
+        environ, limit, quiet=True, preload=preload, processor=processor, number=task.number
+    )
 
 
 def result_of(setting: Setting, task: Task, verdict: CommandVerdict, cpu: float | None) -> Result:

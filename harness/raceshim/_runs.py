@@ -45,8 +45,9 @@ def gate(command: list[str], settings: Settings) -> int:
 
 def gate_settings(command: list[str], settings: Settings) -> int:
     """Run a command in all settings of a matrix and tell the verdict."""
-    if settings.coverdir is not None:
-        raise UsageError("--cover is for a single run of a command: leave out --matrix")
+    for flag, value in (("--cover", settings.coverdir), ("--profile", settings.profile)):
+        if value is not None:
+            raise UsageError(f"{flag} is for one build of a command: leave out --matrix")
     name_late(settings)
     with Progress(len(command_cells(settings)) * settings.runs, "runs") as told:
         verdict, matrix = gate_matrix(command, settings, told)

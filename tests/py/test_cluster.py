@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,11 @@ from raceshim._option_values import cluster as cluster_value
 from raceshim.cluster._files import Shipment, is_system, shipment
 from raceshim.cluster._order import InOrder
 from raceshim.cluster._store import Store, Tree, UnfitError, pieces
+from raceshim.prof._read import read_file
 
 if TYPE_CHECKING:
     from harness_programs import Programs, Raceshim
+    from raceshim.prof._model import Profile
 
 LIBRARY = "int bump(int *p) { return ++*p; }\n"
 USER = """\
@@ -155,15 +158,25 @@ def test_a_store_takes_nothing_that_is_not_what_it_says(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def sums(profile: Profile) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """Return what was allocated, by the program's own functions and modules on the stack."""
+    found: Counter[tuple[tuple[str, ...], int]] = Counter()
+    for stack, values, _ in profile.samples:
+        own = tuple(f"{f.module.path}:{f.function}" for f in stack if "counted" in f.module.path)
+        for place, value in enumerate(values):
+            found[own, place] += value
+    return {own: tuple(found[own, n] for n in range(4)) for own, _ in found if own}
+
+
 def gates(
     raceshim: Raceshim, folder: Path, where: dict[str, tuple[str, ...]], line: str, runs: int
 ) -> None:
     """Gate a line for a shell, here and there, and compare what comes of it."""
     command = ("--policy", "none,pin", "--runs", str(runs), "--", "sh", "-c", line)
-    covered = {}
+    covered, profiled = {}, {}
     for name, words in {"alone": (), **where}.items():
         outputs = ("--json", folder / f"{name}.json", "--results", folder / f"{name}.jsonl")
-        cover = ("--cover", folder / f"{name}.cover")
+        cover = ("--cover", folder / f"{name}.cover", "--profile", f"heap=1:{folder / name}")
         env = {"XDG_STATE_HOME": str(folder / "state")}
         raceshim("gate", *words, *outputs, *cover, *command, cwd=folder, status=1, env=env)
         dump = raceshim("cover", "debugdump", folder / f"{name}.cover").stdout.splitlines()
@@ -173,14 +186,22 @@ def gates(
         assert report(folder / f"{name}.json") == report(folder / "alone.json")
         assert lines(folder / f"{name}.jsonl") == lines(folder / "alone.jsonl")
         assert covered[name] == covered["alone"]
+        profiled[name] = read_file(folder / name / "heap.pb.gz")
+        assert sums(profiled[name]) == sums(profiled["alone"])
+        assert profiled[name].comments == profiled["alone"].comments
     assert any(f"main: {runs} " in row for row in covered["alone"])
+    assert f"sum of {runs} processes" in profiled["alone"].comments
+    assert (runs, 777 * runs) in {values[:2] for values in sums(profiled["alone"]).values()}
 
 
 @pytest.fixture
 def counted(raceshim: Raceshim, tmp_path: Path) -> Path:
-    """Return a program that races with every fourth seed, and counts what runs."""
+    """Return a program that races with every fourth seed, counts what runs, and keeps a block."""
     text = tmp_path / "counted.c"
-    text.write_text(source("sometimes", race=True))
+    begin = "(void)argc; (void)argv;"
+    text.write_text(
+        source("sometimes", race=True).replace(begin, f"{begin} if (!malloc(777)) return 1;")
+    )
     words = ("--compiler", "clang-19", "--cover=atomic", "-g", "-pthread", text)
     raceshim("cc", *words, "-o", tmp_path / "counted")
     return tmp_path / "counted"

@@ -89,8 +89,9 @@ class ClusterRuns:
         deadline: float | None,
         total: int | None,
         progress: Progress,
+        client: Client | None = None,
     ) -> None:
-        """Connect, and send what all runs need."""
+        """Send what all runs need; connect first, unless somebody has and gives his `client`."""
         self.missing: tuple[str, ...] = ()
         self._setting = setting
         self._tasks = tasks
@@ -98,6 +99,7 @@ class ClusterRuns:
         self._left = total
         self._progress = progress
         self._cover = bench.settings.coverdir
+        self._profiles = bench.profiles
         self._gate = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._chunks: dict[Future, _Chunk] = {}
         self._again: list[_Chunk] = []
@@ -117,11 +119,9 @@ class ClusterRuns:
         self._ends.callback(self._order.close)
         with self._given_up(), _told():
             target = bench.settings.cluster or ""
-            before = dict(os.environ)  # Dask sets OpenMP's threads, for workers that it starts
-            self._client: Client = self._ends.enter_context(connected(target, progress))
-            await_worker(self._client, patient=target.startswith("slurm"))
-            os.environ.clear()
-            os.environ.update(before)
+            if client is None:
+                client = self._ends.enter_context(joined(target, progress))
+            self._client = client
             self._prepare(bench, target)
             self._done: Any = as_completed((), loop=self._client.loop, with_results=True)
 
@@ -169,7 +169,9 @@ class ClusterRuns:
     def _prepare(self, bench: Bench, target: str) -> None:
         settings = bench.settings
         local = target.startswith("local:")
-        environ = dict(os.environ) if local else this_environment(settings.pass_env)
+        environ = {**this_environment(settings.pass_env), **bench.added}
+        if local:
+            environ = dict(bench.environ)
         sent = None
         if settings.ship != "none" and not (local and settings.ship is None):
             told = (settings.ship or "").split(",")
@@ -299,16 +301,22 @@ class ClusterRuns:
             self._again.append(chunk)
             return
         if done.runs:
-            self._order.add(chunk.place, done.runs, done.lines)
+            if self._order.add(chunk.place, done.runs, done.lines):
+                self._keep(done)
             self._taken += done.runs
             self._longest = max(self._longest, done.longest)
             one = done.seconds / done.runs
             self._estimate = one if self._estimate is None else 0.8 * self._estimate + 0.2 * one
-            if self._cover is not None:
-                _cover.put(Path(self._cover), done.cover)
         if done.runs < len(chunk.tasks):
             rest = chunk.tasks[done.runs :]
             self._again.append(_Chunk(chunk.place + done.runs, rest, failed=chunk.failed))
+
+    def _keep(self, done: Done) -> None:
+        """Put what a chunk has counted and sampled to that of the others."""
+        if self._cover is not None:
+            _cover.put(Path(self._cover), done.cover)
+        if self._profiles is not None:
+            self._profiles.put(done.profiles)
 
     def _judge_worker(self, chunk: _Chunk, done: Done) -> None:
         """Let a worker go that cannot make runs, unless others cannot either."""
@@ -395,6 +403,19 @@ class ClusterRuns:
         thread = threading.Thread(target=tell, name="raceshim-tell", daemon=True)
         thread.start()
         return thread
+
+
+@contextlib.contextmanager
+def joined(target: str, progress: Progress) -> Iterator[Client]:
+    """Give the client of a cluster that has a worker, for one gate or several."""
+    with contextlib.ExitStack() as ends:
+        with _told():
+            before = dict(os.environ)  # Dask sets OpenMP's threads, for workers that it starts
+            client = ends.enter_context(connected(target, progress))
+            await_worker(client, patient=target.startswith("slurm"))
+            os.environ.clear()
+            os.environ.update(before)
+        yield client
 
 
 @contextlib.contextmanager

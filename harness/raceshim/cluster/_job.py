@@ -46,8 +46,9 @@ class Done:
     """What a chunk has left: lines of results, compressed, and how long all and one took at most.
 
     A chunk that grows too long, or too large, ends before its last run. `cover` are files of
-    coverage, by name, compressed as well. `unfit` says why the worker, and not the command, could
-    not do it, and `missing` which files it has not got: then there is nothing else.
+    coverage, and `profiles` files of profiles, by name, compressed as well. `unfit` says why the
+    worker, and not the command, could not do it, and `missing` which files it has not got: then
+    there is nothing else.
     """
 
     worker: str
@@ -56,5 +57,6 @@ class Done:
     longest: float = 0.0
     lines: bytes = b""
     cover: tuple[tuple[str, bytes], ...] = ()
+    profiles: tuple[tuple[str, bytes], ...] = ()
     unfit: str = ""
     missing: tuple[str, ...] = ()

@@ -38,10 +38,10 @@ class InOrder:
         """Give the file up."""
         self._file.close()
 
-    def add(self, place: int, count: int, data: bytes) -> None:
-        """Take a piece."""
+    def add(self, place: int, count: int, data: bytes) -> bool:
+        """Take a piece, unless it has come before; tell that."""
         if place < self._next or place in self._pieces:
-            return  # it has come before
+            return False
         if place != self._next and self._held + len(data) > self._memory:
             self._file.seek(0, 2)
             self._pieces[place] = count, (self._file.tell(), len(data))
@@ -50,6 +50,7 @@ class InOrder:
         else:
             self._pieces[place] = count, data
             self._held += len(data)
+        return True
 
     def ready(self) -> Iterator[bytes]:
         """Give what no earlier piece is missing of."""

@@ -103,7 +103,11 @@ class _Gate:
         elif not folder.is_dir():
             raise UnfitError(f"{folder} is not there, and nothing was to be sent")
         place = Place(environ, folder, job.setting.root, job.suppressions, job.policy)
-        settings = Settings(job.values, job.told)
+        values = dict(job.values)
+        if isinstance(profile := values["profile"], str):
+            kinds = profile.rpartition(":")[0] or "cpu"
+            values["profile"] = f"{kinds}:{self.folder / 'profiles'}"
+        settings = Settings(values, job.told)
         return self._ends.enter_context(Bench(command, settings, job.setting.detector, place=place))
 
     def line(self, task: Task, environ: Mapping[str, str]) -> str:
@@ -202,10 +206,15 @@ def _run(one: _Gate, tasks: Sequence[Task], limit: float, worker: str) -> Done:
                 size += len(line)
             seconds = time.monotonic() - begin
             cover = collected(Path(folder), one.tree) if one.job.cover and lines else ()
+        profiles: tuple[tuple[str, bytes], ...] = ()
+        if one.bench.profiles is not None and lines:
+            made = {task.number for task in tasks[: len(lines)]}
+            rename = None if one.tree is None else one.tree.to_here
+            profiles = one.bench.profiles.take(made, rename)
     finally:
         one.threads.discard(me)
     text = "".join(lines).encode()
-    return Done(worker, len(lines), seconds, longest, zlib.compress(text, 1), cover)
+    return Done(worker, len(lines), seconds, longest, zlib.compress(text, 1), cover, profiles)
 
 
 def _check(sources: str | None) -> None:

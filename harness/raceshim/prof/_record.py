@@ -131,7 +131,7 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     for wish in plan.wishes:
         profiles, damaged = collect(plan, wish)
         sys.stderr.write(
-            "".join(f"raceshim: {line}\n" for line in _summary(wish, profiles, damaged))
+            "".join(f"raceshim: {line}\n" for line in summary(wish, profiles, damaged))
         )
         missing = missing or not profiles
     return status or (INCONCLUSIVE if missing else 0)
@@ -172,7 +172,8 @@ def preloaded(plan: Plan) -> AbstractContextManager[str]:
     return preloadable(found)
 
 
-def _summary(wish: Wish, profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:
+def summary(wish: Wish, profiles: Sequence[Profile], damaged: Sequence[str]) -> Iterator[str]:
+    """Say what there is of a kind, and where."""
     yield from damaged
     if not profiles:
         what = "" if wish.kind == "cpu" else f" of {wish.kind}"
