@@ -255,7 +255,7 @@ def _is_repeated(settings: Settings) -> bool:
 
 
 def _check_matrix(settings: Settings) -> None:
-    for name in ("budget", "until_found", "shard", "results", "policy", "cluster"):
+    for name in ("budget", "until_found", "shard", "results", "policy"):
         if name in settings.told:
             other = "mode= in it" if name == "policy" else "--runs"
             raise UsageError(f"{OPTIONS[name].flag} does not go with --matrix: use {other}")

@@ -7,6 +7,7 @@ together by fingerprint, which builds do not change, so that what only some sett
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from raceshim._campaign import Campaign
 from raceshim._command import Bench
 from raceshim._errors import BUILD, RACES, Interrupted, UsageError
-from raceshim._repeat import run_tasks, setting_of
+from raceshim._repeat import setting_of, source_of
 from raceshim.cc._compilers import DETECTORS, find, find_all
 from raceshim.runs._matrix import (
     AS_EVER,
@@ -30,11 +31,14 @@ from raceshim.runs._matrix import (
 from raceshim.runs._plan import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from raceshim._campaign import CampaignVerdict
     from raceshim._options import Settings
+    from raceshim._progress import Progress
+    from raceshim.cluster._dask import Client
     from raceshim.finding._merge import Finding
+    from raceshim.formats._lines import Result
 
 #: So much is kept of what a build that failed has said.
 _TOLD = 600
@@ -88,7 +92,7 @@ def command_cells(settings: Settings) -> list[Cell]:
 
 
 def gate_matrix(
-    command: Sequence[str], settings: Settings, progress: Callable[[Campaign], None]
+    command: Sequence[str], settings: Settings, progress: Progress
 ) -> tuple[CampaignVerdict, Matrix]:
     """Run a command in all settings; return the verdict on all runs, and the table."""
     cells = command_cells(settings)
@@ -97,8 +101,11 @@ def gate_matrix(
     done: list[_Done] = []
     whole: Campaign | None = None
     interrupted = False
+    missing: list[str] = []
     builds = itertools.groupby(enumerate(cells), key=lambda at: replace(at[1], mode=""))
+    ends = contextlib.ExitStack()
     try:
+        client = ends.enter_context(_cluster(settings, progress))
         for build, members in builds:
             environ = _environment(build)
             with Bench(command, settings, build.detector, environ) as bench:
@@ -110,14 +117,18 @@ def gate_matrix(
                     if error is not None:
                         done.append(_Done(cell, None, error))
                         continue
-                    done.append(_run(bench, cell, place, whole, progress))
+                    one, lost = _run(bench, cell, place, whole, progress, client)
+                    done.append(one)
+                    missing += (f"{cell.text()}: {why}" for why in lost)
     except (Interrupted, KeyboardInterrupt):
         if whole is None or not whole.tally.runs:
             raise
         interrupted = True
+    finally:
+        ends.close()
     if whole is None:
         raise UsageError("--matrix: no compiler at hand has the detector")
-    verdict = whole.verdict(interrupted=interrupted)
+    verdict = whole.verdict(interrupted=interrupted, missing=missing)
     failed = [one for one in done if one.error is not None]
     if failed and not interrupted:
         told = tuple(f"the build failed: {one.cell.text()}" for one in failed)
@@ -126,13 +137,30 @@ def gate_matrix(
     return verdict, _table(done, verdict)
 
 
-def _run(
-    bench: Bench, cell: Cell, place: int, whole: Campaign, progress: Callable[[Campaign], None]
-) -> _Done:
+@contextlib.contextmanager
+def _cluster(settings: Settings, progress: Progress) -> Iterator[Client | None]:
+    """Give the cluster that makes the runs of all settings, if one does."""
+    if settings.cluster is None:
+        yield None
+        return
+    from raceshim.cluster._drive import joined  # noqa: PLC0415 - Dask takes a second
+
+    with joined(settings.cluster, progress) as client:
+        yield client
+
+
+def _run(  # noqa: PLR0913, PLR0917 - what a gate has
+    bench: Bench,
+    cell: Cell,
+    place: int,
+    whole: Campaign,
+    progress: Progress,
+    client: Client | None,
+) -> tuple[_Done, tuple[str, ...]]:
+    """Make the runs of a setting; return why some were not made, too."""
     settings = bench.settings
     setting = setting_of(bench.command, settings, cell.detector)
     own = Campaign(setting, bench.suppressions, policy=bench.policy)
-    jobs = settings.jobs if "jobs" in settings.told else 1
     tasks = iter(
         [
             Task(
@@ -144,11 +172,21 @@ def _run(
             for number in range(settings.runs)
         ]
     )
-    for result in run_tasks(bench, setting, tasks, jobs, None):
-        own.add(result)
-        whole.add(result)
-        progress(whole)
-    return _Done(cell, own.verdict())
+
+    def take(results: Iterable[Result]) -> None:
+        for result in results:
+            own.add(result)
+            whole.add(result)
+            progress(whole)
+
+    source = source_of(bench, setting, tasks, None, settings.runs, progress, client)
+    with contextlib.closing(source):
+        try:
+            take(source)
+        except (Interrupted, KeyboardInterrupt):
+            take(source.finished())
+            raise
+    return _Done(cell, own.verdict(missing=source.missing)), source.missing
 
 
 def _environment(cell: Cell) -> dict[str, str]:

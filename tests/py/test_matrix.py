@@ -104,13 +104,24 @@ def rows(document: dict[str, Any]) -> dict[str, list[int | None]]:
     return {row["title"]: row["shown"] for row in document["matrix"]["rows"]}
 
 
-def test_a_command_is_built_and_run_in_every_setting(raceshim: Raceshim, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param((), id="here"),
+        pytest.param(
+            ("--cluster", "local:2", "--ship", "auto"), id="cluster", marks=pytest.mark.long
+        ),
+    ],
+)
+def test_a_command_is_built_and_run_in_every_setting(
+    raceshim: Raceshim, tmp_path: Path, where: tuple[str, ...]
+) -> None:
     (tmp_path / "x.c").write_text(DEAD_LOAD)
     data, page = tmp_path / "m.json", tmp_path / "m.html"
     build = " ".join(raceshim.line("cc", "-O1", "-pthread", "x.c", "-o", "x"))
     done = raceshim(
         "gate", "--matrix", "compiler=clang-19+gcc-12,opt=O0+O2", "--runs", "2", "--build", build,
-        "--json", data, "--html", page, "--", "./x", status=1, cwd=tmp_path,
+        "--json", data, "--html", page, *where, "--", "./x", status=1, cwd=tmp_path,
     )  # fmt: skip
     told = json.loads(data.read_text())
     cells = [(c["compiler"], c["opt"], c["verdict"], c["runs"]) for c in told["matrix"]["cells"]]
