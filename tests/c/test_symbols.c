@@ -74,7 +74,7 @@ static int search(size_t n)
 static void make_object(void)
 {
 	struct stat st;
-	struct rshi_object *object;
+	struct rshi_mapped_object *object;
 	uint32_t number;
 
 	file = memfd_create("object", 0);

@@ -89,7 +89,7 @@ static void tell_file(const struct rshi_functions *f, uint32_t place, struct lis
 {
 	char text[FILE_MAX + 2];
 	size_t n, start = 0;
-	const struct rshi_object *object =
+	const struct rshi_mapped_object *object =
 	        rshi_mappings_object(&f->mappings, place_at(f, place)->object, &n);
 
 	n = rshi_path_length(object->name, n);

@@ -109,7 +109,8 @@ static int is_called(const struct line *line, const char *name, size_t n)
 }
 
 /* The identity of what is mapped, where its beginning is mapped too. */
-static void identify(const struct line *line, const struct head *head, struct rshi_object *object)
+static void identify(const struct line *line, const struct head *head,
+                     struct rshi_mapped_object *object)
 {
 	struct rshi_elf_identity identity;
 	struct rshi_elf elf;
@@ -130,7 +131,7 @@ static void identify(const struct line *line, const struct head *head, struct rs
 static int object_of(struct rshi_mappings *m, const struct line *line, const struct head *head,
                      void *where, uint32_t *object)
 {
-	struct rshi_object *o = where;
+	struct rshi_mapped_object *o = where;
 	uint32_t before = m->objects.n;
 	int err;
 
@@ -199,7 +200,7 @@ static int look_at(struct rshi_mappings *m, const char *text, const char *end, s
 /* Read the list, whole lines at a time, into m->next. */
 static int read_list(struct rshi_mappings *m, int fd)
 {
-	size_t fill = 0, got, length = sizeof(struct rshi_object) + TEXT_SIZE;
+	size_t fill = 0, got, length = sizeof(struct rshi_mapped_object) + TEXT_SIZE;
 	struct head head = {.start = 0};
 	char *text, *line, *at;
 	int err;
@@ -310,10 +311,10 @@ const struct rshi_mapping *rshi_mappings_find(const struct rshi_mappings *m, uin
 	return i < n && mappings[i].start <= pc ? &mappings[i] : NULL;
 }
 
-const struct rshi_object *rshi_mappings_object(const struct rshi_mappings *m, uint32_t number,
-                                               size_t *name_length)
+const struct rshi_mapped_object *rshi_mappings_object(const struct rshi_mappings *m,
+                                                      uint32_t number, size_t *name_length)
 {
-	const struct rshi_object *object = rshi_interned(&m->objects, number, name_length);
+	const struct rshi_mapped_object *object = rshi_interned(&m->objects, number, name_length);
 
 	*name_length -= sizeof(*object);
 	return object;

@@ -24,7 +24,7 @@
 #define RSHI_NO_OBJECT UINT32_MAX
 
 /* One stretch of code. Zeros but for what is known; the name stands behind it, without a NUL. */
-struct rshi_object {
+struct rshi_mapped_object {
 	uint64_t device; /* 0 and 0: no file */
 	uint64_t inode;
 	uint64_t offset; /* where in the file */
@@ -73,8 +73,8 @@ int rshi_mappings_look(struct rshi_mappings *m, unsigned int spare);
 /* What was mapped at an address at the last look, or else, not long before it; or NULL. */
 const struct rshi_mapping *rshi_mappings_find(const struct rshi_mappings *m, uintptr_t pc);
 
-const struct rshi_object *rshi_mappings_object(const struct rshi_mappings *m, uint32_t number,
-                                               size_t *name_length);
+const struct rshi_mapped_object *rshi_mappings_object(const struct rshi_mappings *m,
+                                                      uint32_t number, size_t *name_length);
 
 /* Valid until the next look, as objects are. */
 const struct rshi_sight *rshi_mappings_sight(const struct rshi_mappings *m, uint32_t number);

@@ -48,7 +48,7 @@ int rshi_is_exe_path(const char *name, size_t n)
 }
 
 /* Is the open file what was mapped? */
-static int check_identity(const struct rshi_elf *elf, const struct rshi_object *object,
+static int check_identity(const struct rshi_elf *elf, const struct rshi_mapped_object *object,
                           uint64_t inode)
 {
 	struct rshi_elf_identity identity;
@@ -67,7 +67,8 @@ static int check_identity(const struct rshi_elf *elf, const struct rshi_object *
 	return inode == object->inode ? 0 : ESTALE;
 }
 
-static int open_file(struct rshi_elf *elf, const char *path, const struct rshi_object *object)
+static int open_file(struct rshi_elf *elf, const char *path,
+                     const struct rshi_mapped_object *object)
 {
 	struct rshi_file file;
 	int err = rshi_open_linked_sig(path, &elf->fd);
@@ -88,7 +89,7 @@ static int open_file(struct rshi_elf *elf, const char *path, const struct rshi_o
 }
 
 /* By its name; the program's own file can be read even if it was removed or replaced. */
-static int open_object(struct search *s, const struct rshi_object *object, size_t n)
+static int open_object(struct search *s, const struct rshi_mapped_object *object, size_t n)
 {
 	size_t length = rshi_path_length(object->name, n);
 	int err;
@@ -106,7 +107,7 @@ static int open_object(struct search *s, const struct rshi_object *object, size_
 }
 
 /* The separate file with debugging information, by the build id that both have. */
-static int open_debug(struct search *s, const struct rshi_object *object)
+static int open_debug(struct search *s, const struct rshi_mapped_object *object)
 {
 	static const char digits[] = "0123456789abcdef";
 	char *to = s->path + LENGTH(DEBUG_FOLDER);
@@ -214,7 +215,7 @@ static int tell(struct search *s, found_function *found, void *arg)
 }
 
 /* What is still loaded at @head, if it is the object, has the names that it exports; as the vDSO. */
-static int find_in_memory(struct search *s, const struct rshi_object *object, uintptr_t head,
+static int find_in_memory(struct search *s, const struct rshi_mapped_object *object, uintptr_t head,
                           found_function *found, void *arg)
 {
 	uint64_t first;
@@ -229,8 +230,8 @@ static int find_in_memory(struct search *s, const struct rshi_object *object, ui
 	return err ? err : tell(s, found, arg);
 }
 
-static int find(struct search *s, const struct rshi_object *object, size_t length, uintptr_t head,
-                found_function *found, void *arg)
+static int find(struct search *s, const struct rshi_mapped_object *object, size_t length,
+                uintptr_t head, found_function *found, void *arg)
 {
 	int err = open_object(s, object, length), other;
 
@@ -260,7 +261,7 @@ int rshi_symbols_find(const struct rshi_mappings *mappings, uint32_t number,
                       struct rshi_symbol *symbols, size_t n, found_function *found, void *arg)
 {
 	size_t length;
-	const struct rshi_object *object = rshi_mappings_object(mappings, number, &length);
+	const struct rshi_mapped_object *object = rshi_mappings_object(mappings, number, &length);
 	void *memory;
 	struct search *s;
 	int err;

@@ -32,7 +32,7 @@ uint32_t rshi_pprof_program(const struct rshi_pprof *p)
 {
 	for (uint32_t i = 0; i < p->mappings.objects.n; i++) {
 		size_t n;
-		const struct rshi_object *object = rshi_mappings_object(&p->mappings, i, &n);
+		const struct rshi_mapped_object *object = rshi_mappings_object(&p->mappings, i, &n);
 
 		if (n && object->name[0] == '/' && rshi_is_exe_path(object->name, n))
 			return i;
@@ -113,7 +113,7 @@ static const char *text_of(int reason)
 static int remark(struct rshi_pprof *p, uint32_t number, int reason)
 {
 	size_t n;
-	const struct rshi_object *object = rshi_mappings_object(&p->mappings, number, &n);
+	const struct rshi_mapped_object *object = rshi_mappings_object(&p->mappings, number, &n);
 	char *start, *to;
 	uint32_t string;
 	int err;

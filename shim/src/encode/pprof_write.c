@@ -128,7 +128,7 @@ static void put_sample(const struct rshi_pprof *p, struct rshi_gzip *z, uint32_t
 static int mapping_texts(struct rshi_pprof *p, uint32_t number, uint32_t *file, uint32_t *build_id)
 {
 	static const char digits[] = "0123456789abcdef";
-	const struct rshi_object *object;
+	const struct rshi_mapped_object *object;
 	char hex[2 * RSHI_BUILD_ID_MAX];
 	size_t n;
 	int err;
@@ -145,7 +145,7 @@ static int mapping_texts(struct rshi_pprof *p, uint32_t number, uint32_t *file, 
 
 static int put_mapping(struct rshi_pprof *p, struct rshi_gzip *z, uint32_t number)
 {
-	const struct rshi_object *object;
+	const struct rshi_mapped_object *object;
 	uint64_t start = rshi_mappings_sight(&p->mappings, number)->start, end;
 	uint64_t has_functions = rshi_pprof_is_symbolized(p, number);
 	uint32_t file, build_id;
