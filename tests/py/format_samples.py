@@ -43,7 +43,7 @@ ROOT = PurePosixPath("/home/me/project")
 STATES = ("PASS", "RACE", "OTHER-KIND", "DIED", "NOT-INSTRUMENTED", "NO-EVIDENCE")
 EXIT_CODES = (0, 1, 2, 3, 4, 130)
 #: How many hostile results each format is tried with.
-EXAMPLES = min(int(os.environ.get("RACESHIM_FUZZ", "150")), 5000)
+EXAMPLES = min(int(os.environ.get("RACESHIM_FUZZ", "60")), 5000)
 
 
 @cache

@@ -147,6 +147,21 @@ def test_the_summary_counts_the_processes_by_state() -> None:
     assert _github.summary(result(4)).startswith("## ⚠️ raceshim: inconclusive\n")
 
 
+def test_the_summary_has_the_matrix() -> None:
+    of = rich()
+    text = _github.summary(of)
+    assert "| A | clang-19 O0 thread none | races | 5 |\n" in text
+    assert "| C | clang-19 Os thread none | build failed: x.c:1: error: \\<b\\> | 0 |\n" in text
+    assert "| shown by | A | B | C | |\n" in text
+    name = re.escape(of.findings[0].fingerprint)
+    assert re.search(
+        rf"^\| {name} data race in .* \| 4/5 \| 0/5 \|  \| only some \|$", text, re.MULTILINE
+    )
+    cells = [t for t in rendered(of) if t.type == "inline" and t.content == "only some"]
+    assert len(cells) == 1
+    assert "shown by | A" not in _github.summary(replace(of, matrix=None))
+
+
 def test_a_summary_is_no_longer_than_github_takes() -> None:
     report = replace(golden("tsan-clang-19-race_plain"), location="x" * 50_000)
     of = result(1, findings=tuple(finding(report) for _ in range(40)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from raceshim.finding._rules import rule_for
 from raceshim.finding._sides import main_first, sides
+from raceshim.formats._matrix import letter, share
 from raceshim.formats._plain import one_line, printable
 from raceshim.formats._result import GateResult, headline, program_name
 from raceshim.formats._uris import relative_path
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 
     from raceshim.finding._merge import Finding
     from raceshim.finding._sides import Side
+    from raceshim.runs._matrix import Matrix
 
 #: How many annotations of one level GitHub shows of a step.
 SHOWN = 10
 #: What GitHub takes of a summary, with room for what a step says besides.
 SUMMARY_BYTES = 1_000_000
+#: So much is told of a build that failed.
+_SHOWN_ERROR = 200
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&@]|^[-+])")
 _FENCE = re.compile(r"`+")
 
@@ -70,6 +74,8 @@ def summary(result: GateResult) -> str:
         blocks.append("".join(f"- {_inline(reason)}\n" for reason in result.reasons))
     if result.processes:
         blocks.append(_processes(result))
+    if result.matrix is not None:
+        blocks.append(_matrix(result.matrix))
     blocks += [_finding(finding, result, "") for finding in result.findings]
     blocks += [_finding(finding, result, " (tolerated)") for finding in result.tolerated]
     if result.suppressed or result.stale:
@@ -139,6 +145,23 @@ def _processes(result: GateResult) -> str:
         for (name, state, detector), count in states.items()
     )
     return f"| program | processes | detector | state |\n|---|--:|---|---|\n{rows}"
+
+
+def _matrix(matrix: Matrix) -> str:
+    letters = [letter(place) for place in range(len(matrix.cells))]
+    lines = ["| | setting | verdict | runs |", "|---|---|---|--:|"]
+    for name, one in zip(letters, matrix.cells, strict=True):
+        why = f": {one.error}" if one.error else ""
+        told = _inline(f"{one.verdict}{why}"[:_SHOWN_ERROR])
+        lines.append(f"| {name} | {_inline(one.cell.text())} | {told} | {one.runs} |")
+    if matrix.rows:
+        lines += ["", f"| shown by | {' | '.join(letters)} | |"]
+        lines.append(f"|---|{'--:|' * len(letters)}---|")
+    for row in matrix.rows:
+        shares = " | ".join(share(row, place, matrix) for place in range(len(letters)))
+        what = row.name if row.name == row.title else f"{row.name} {row.title}"
+        lines.append(f"| {_inline(what)} | {shares} | {'only some' if row.only_some else ''} |")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _finding(finding: Finding, result: GateResult, note: str) -> str:

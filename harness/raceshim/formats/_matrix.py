@@ -36,7 +36,7 @@ def document(matrix: Matrix | None) -> Json | None:
 
 def matrix_text(matrix: Matrix) -> str:
     """Return a matrix as a table: settings by letters, then a line for each row of it."""
-    names = [_letters(place) for place in range(len(matrix.cells))]
+    names = [letter(place) for place in range(len(matrix.cells))]
     width = max((len(one.cell.text()) for one in matrix.cells), default=0)
     lines = [f"matrix: {len(matrix.cells)} settings"]
     for name, one in zip(names, matrix.cells, strict=True):
@@ -45,7 +45,7 @@ def matrix_text(matrix: Matrix) -> str:
         lines.append(f"  {name:>3}  {one.cell.text():{width}}  {one.verdict}{why}, {runs}")
     if matrix.rows:
         widths = [
-            max(len(name), *(len(_share(row, place, matrix)) for row in matrix.rows))
+            max(len(name), *(len(share(row, place, matrix)) for row in matrix.rows))
             for place, name in enumerate(names)
         ]
         left = min(max(len(_label(row)) for row in matrix.rows), _TITLE + 20)
@@ -53,7 +53,7 @@ def matrix_text(matrix: Matrix) -> str:
         lines.append(f"  {'':{left}}  {head}")
         for row in matrix.rows:
             shares = "  ".join(
-                f"{_share(row, place, matrix):>{w}}" for place, w in enumerate(widths)
+                f"{share(row, place, matrix):>{w}}" for place, w in enumerate(widths)
             )
             some = "  only some" if row.only_some else ""
             lines.append(f"  {_label(row)[:left]:{left}}  {shares}{some}")
@@ -62,7 +62,8 @@ def matrix_text(matrix: Matrix) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _share(row: MatrixRow, place: int, matrix: Matrix) -> str:
+def share(row: MatrixRow, place: int, matrix: Matrix) -> str:
+    """Say how many of a setting's runs have shown a row; nothing where none ran."""
     shown = row.shown[place]
     return "" if shown is None else f"{shown}/{matrix.cells[place].runs}"
 
@@ -72,12 +73,12 @@ def _label(row: MatrixRow) -> str:
     return f"{one_line(row.name)}  {title[:_TITLE]}" if row.name != row.title else title
 
 
-def _letters(place: int) -> str:
-    """Return A, ..., Z, AA, ..."""
+def letter(place: int) -> str:
+    """Name a setting: A, ..., Z, AA, ..."""
     text, left = "", place + 1
     while left:
-        left, letter = divmod(left - 1, 26)
-        text = chr(ord("A") + letter) + text
+        left, last = divmod(left - 1, 26)
+        text = chr(ord("A") + last) + text
     return text
 
 
