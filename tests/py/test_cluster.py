@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import slurm
 from cluster_reports import lines, numbers, report
 from harness_programs import source
 from raceshim._errors import UsageError
@@ -237,10 +238,53 @@ def test_report_is_the_same_with_any_number_of_workers(
         assert json.loads(told.read_text())["runs"]["counted"] == 4
 
 
+SLURM = """\
+jobs = 2
+cores = 1
+memory = "1GB"
+walltime = "00:10:00"
+scheduler_options = { host = "127.0.0.1" }
+"""
+
+
+@pytest.mark.long
+def test_jobs_of_a_real_slurm_are_asked_for_and_taken_back(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path
+) -> None:
+    reason = slurm.why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "cluster.toml").write_text(SLURM)
+    results, made = tmp_path / "lines", tmp_path / "made"
+    program = programs("sometimes", race=True)
+    line = f'echo "$SLURM_JOB_ID" >>{made}; exec {program}'
+    words = ("--cluster", "slurm:cluster.toml", "--runs", "60", "--policy", "none")
+    with slurm.slurm(tmp_path / "slurm") as env:
+        done = raceshim(
+            *("gate", *words, "--results", results, "--", "sh", "-c", line),
+            cwd=project,
+            status=1,
+            env=env,
+        )
+        assert numbers(results) == list(range(60))
+        assert "2 jobs are in Slurm's queue" in done.stderr
+        # Every run was made in a job, and the jobs end when the gate does.
+        jobs = made.read_text().split()
+        assert set(jobs) <= {"1", "2"}
+        assert len(jobs) == 60
+        deadline = time.monotonic() + 60
+        while slurm.asked("squeue", "--noheader", environ=env):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 @pytest.mark.long
 def test_jobs_of_slurm_are_asked_for_and_taken_back(
     raceshim: Raceshim, programs: Programs, tmp_path: Path
 ) -> None:
+    """The same with stand-ins for sbatch and scancel, where no Slurm can be had."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     jobs = tmp_path / "jobs"
@@ -250,10 +294,7 @@ def test_jobs_of_slurm_are_asked_for_and_taken_back(
     }.items():
         (bin_ / name).write_text(f"#!/bin/sh\n{text}\n")
         (bin_ / name).chmod(0o755)
-    (tmp_path / "cluster.toml").write_text(
-        'jobs = 2\ncores = 1\nmemory = "1GB"\nwalltime = "00:10:00"\n'
-        'scheduler_options = { host = "127.0.0.1" }\n'
-    )
+    (tmp_path / "cluster.toml").write_text(SLURM)
     words = ("--cluster", "slurm:cluster.toml", "--runs", "20", "--policy", "none")
     results = tmp_path / "lines"
     env = {"PATH": f"{bin_}:{os.environ['PATH']}"}
