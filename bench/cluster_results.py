@@ -4,9 +4,11 @@
 `raceshim gate --cluster local:N --runs 100000 -- PROGRAM`, where a worker makes no process: in
 place of the run it returns at once the result that one real run of a program has left, under the
 task's number and seeds; one in `--racy` is that of a run with a race. All else is as ever: chunks,
-Dask, lines of JSON, their order, the verdict of all. Told are the time for each result, in all and
-of the gate's own processor, and the peak memory of the gate's process, in which Dask's scheduler
-and client are for local:N, and of the workers.
+Dask, lines of JSON, their order, the verdict of all. When half of the results are there, a worker
+is killed, and Dask starts another one. Told are the time for each result, in all and of the gate's
+own processor, and the peak memory of the gate's process, in which Dask's scheduler and client are
+for local:N, and of the workers. It fails over 3 ms a result, and unless each result was counted
+once.
 
     bench/cluster_results.py [--results 100000] [--workers 2] [--racy 50] [--chunk 500]
 """
@@ -20,14 +22,21 @@ import json
 import os
 import pickle
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from raceshim.cluster import _drive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raceshim.formats._lines import Result
 
 PROGRAM = """\
 #include <pthread.h>
@@ -44,6 +53,7 @@ int main(int argc, char **argv)
     return 0;
 }
 """
+MS_BAR = 3.0
 RACESHIM = (sys.executable, "-m", "raceshim")
 #: Where a worker finds the results to return: pickled, a clean one and one with a race.
 SAMPLES = "BENCH_CLUSTER_SAMPLES"
@@ -87,7 +97,11 @@ def main() -> int:
         print(f"{name:32} {value:12.3f}" if isinstance(value, float) else f"{name:32} {value:12}")
     if asked.json is not None:
         asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return 0
+    right = (asked.results, asked.results // asked.racy, 1)
+    counted = (found["counted"], found["of them with a race"], found["workers killed"])
+    if counted != right:
+        print(f"results counted, races, workers killed: {counted} in place of {right}")
+    return int(counted != right or found["ms a result"] > MS_BAR)
 
 
 def measure(folder: Path, results: int, workers: int, every: int) -> dict[str, float | int]:
@@ -108,9 +122,14 @@ def measure(folder: Path, results: int, workers: int, every: int) -> dict[str, f
     words = ["gate", "--cluster", f"local:{workers}", "--runs", str(results), "--policy", "none"]
     empty = ["gate", "--cluster", f"local:{workers}", "--runs", "2", "--policy", "none"]
     start, spent = timed(_cli.main, [*empty, "--", str(program)])
-    with peaks:
-        seconds, cpu = timed(_cli.main, [*words, "--", str(program)])
+    told = folder / "gate.json"
+    with peaks, killer(results // 2) as killed:
+        seconds, cpu = timed(_cli.main, [*words, "--json", str(told), "--", str(program)])
+    counts = json.loads(told.read_text(encoding="utf-8"))["runs"]
     return {
+        "counted": counts["counted"],
+        "of them with a race": counts["races"],
+        "workers killed": len(killed),
         "results": results,
         "workers": workers,
         "bytes of a clean line": sizes[0],
@@ -171,6 +190,47 @@ def timed(function: object, words: list[str]) -> tuple[float, float]:
     return time.perf_counter() - begin, time.process_time() - cpu
 
 
+@contextlib.contextmanager
+def killer(when: int) -> Iterator[list[int]]:
+    """Kill a worker when so many results are there; give the pids of those that were."""
+    from raceshim._campaign import Campaign  # noqa: PLC0415 - as above
+
+    killed: list[int] = []
+    count = 0
+    add = Campaign.add
+
+    def counting(self: Campaign, result: Result) -> frozenset[str] | None:
+        nonlocal count
+        count += 1
+        if count == when:
+            workers = [pid for pid in children() if b"spawn_main" in cmdline(pid)]
+            os.kill(workers[0], signal.SIGKILL)
+            killed.append(workers[0])
+        return add(self, result)
+
+    Campaign.add = counting  # type: ignore[method-assign]
+    try:
+        yield killed
+    finally:
+        Campaign.add = add  # type: ignore[method-assign]
+
+
+def children() -> list[int]:
+    """Return the processes that this one has started."""
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            found += map(int, (task / "children").read_text(encoding="utf-8").split())
+    return found
+
+
+def cmdline(pid: int) -> bytes:
+    """Return a process's command line."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
 class Peaks:
     """Watches how much memory this process and its children have."""
 
@@ -199,11 +259,8 @@ class Peaks:
         while not self._stop.wait(0.25):
             self._trail.append(_rss(os.getpid()))
             self.gate = max(self.gate, self._trail[-1])
-            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-            for task in children.parent.parent.iterdir():
-                with contextlib.suppress(OSError):
-                    for child in (task / "children").read_text().split():
-                        self.worker = max(self.worker, _rss(int(child)))
+            for child in children():
+                self.worker = max(self.worker, _rss(child))
 
 
 def _rss(pid: int) -> int:
