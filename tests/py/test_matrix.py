@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from raceshim.runs._matrix import AXES, Cell, MatrixRow, cells_of, parse_axes
 if TYPE_CHECKING:
     from harness_programs import Programs, Raceshim
 
+ROOT = Path(__file__).parents[2]
 #: Where the loads of a dead value are optimised away there is nothing that could race.
 DEAD_LOAD = """\
 #include <pthread.h>
@@ -139,6 +142,20 @@ def test_a_command_is_built_and_run_in_every_setting(
     assert "only some" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
+def test_the_example_of_the_docs_is_what_comes(raceshim: Raceshim, tmp_path: Path) -> None:
+    for name in ("miss_history.c", "step.c", "step.h"):
+        shutil.copy(ROOT / "testdata" / "races" / name, tmp_path)
+    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(
+        r"^```console\n\$ raceshim (gate --matrix .*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
+    line, _, rest = shown.partition("\n")
+    words = shlex.split(line.replace("raceshim cc", shlex.join(raceshim.line("cc"))))
+    done = raceshim(*words, status=1, cwd=tmp_path)
+    assert rest.removeprefix("...\n") in done.stdout
+
+
 def test_modes_share_a_build_and_a_clean_command_is_clean(
     raceshim: Raceshim, tmp_path: Path
 ) -> None:
@@ -241,7 +258,7 @@ def test_other_detectors_look_at_programs_about_races(raceshim: Raceshim, tmp_pa
 
 
 def test_programs_with_uninstrumented_parts_have_a_place(raceshim: Raceshim) -> None:
-    program = Path(__file__).parents[2] / "testdata" / "races" / "miss_uninstrumented.c"
+    program = ROOT / "testdata" / "races" / "miss_uninstrumented.c"
     done = raceshim("gate", "--matrix", "compiler=clang-19,opt=O0+O2", program)
     assert re.search(r"miss_uninstrumented.c +0/1  0/1$", done.stdout, re.MULTILINE)
 
