@@ -42,8 +42,8 @@ TRACE_OPTIONS = {
         Option(
             "preload",
             str,
-            "no",
-            "yes = load libraceshim.so into every program that is not linked with the library",
+            None,
+            "whether to load the library into every program (yes with --auto, else no)",
             choices=("yes", "no"),
         ),
         Option("title", str, None, "heading of the page", metavar="TEXT"),

@@ -67,6 +67,16 @@ static size_t how_many(enum rshi_trace_kind kind)
 	return n;
 }
 
+/* Of libc there may be others: behind a detector that is linked in they are noted, too. */
+static size_t calls_of(const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += seen[i].kind == RSHI_TRACE_CALL && !strcmp(seen[i].name, name);
+	return n;
+}
+
 static int is_begin(enum rshi_trace_kind kind)
 {
 	return kind == RSHI_TRACE_WAIT || kind == RSHI_TRACE_CALL;
@@ -517,13 +527,13 @@ static void test_a_child_has_none(void)
 		CHECK_EQ(rsh_trace_start(&all), 0);
 		CHECK_EQ(rsh_trace_call_sig(&reading, 0) != 0, 1);
 		finish();
-		CHECK_EQ(how_many(RSHI_TRACE_CALL), 1);
+		CHECK_EQ(calls_of("read"), 1);
 		_exit(0);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	finish();
-	CHECK_EQ(how_many(RSHI_TRACE_CALL), 0);
+	CHECK_EQ(calls_of("read"), 0);
 }
 
 #define STORM_THREADS 400

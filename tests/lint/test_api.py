@@ -19,6 +19,14 @@ SDK = Path(raceshim.__file__).parent / "_sdk"
 INTERPOSED = {"pthread_create", "_ZN6__tsan8OnReportEPKNS_10ReportDescEb"}
 #: And those that it can stand before: where the linker is told to, or in a library of its own.
 LOCKS = set(re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text()))
+#: Likewise, but in that library only.
+CALLS = {
+    f"__{name}_chk" if checked else name
+    for checked, name in re.findall(
+        r"RSHI_C(?:ALL|(HECKED))\((?!type)[a-z_ ]+, (\w+),",
+        (ROOT / "shim/src/trace/call_functions.h").read_text(),
+    )
+}
 
 
 def exported(library: Path, *options: str) -> set[str]:
@@ -57,4 +65,5 @@ def test_archive_defines_the_list_and_hidden_helpers() -> None:
 def test_library_of_the_locks_exports_their_functions_too() -> None:
     defined = {s.split("@")[0] for s in exported(SDK / "lib/libraceshim-locks.so", "-D")}
     assert LOCKS
-    assert defined - {"GLIBC_2.3.2", "GLIBC_2.17"} == functions() | INTERPOSED | LOCKS
+    assert CALLS
+    assert defined - {"GLIBC_2.3.2", "GLIBC_2.17"} == functions() | INTERPOSED | LOCKS | CALLS

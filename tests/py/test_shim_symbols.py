@@ -48,17 +48,16 @@ INTERPOSED = {"pthread_create"}
 # What ThreadSanitizer's runtime asks before it makes a report.
 ASKED = {"_ZN6__tsan8OnReportEPKNS_10ReportDescEb"}
 DETECTORS_OWN = {f"__interceptor_{name}" for name in INTERPOSED}
-# By these clang's runtime calls libc's locks; the others are what the linker leads to the hooks.
-DETECTORS_LOCKS = {
+# By these clang's runtime calls libc; the others are what the linker leads to the hooks.
+DETECTORS_REAL = {
     f"_ZN14__interception{length}real_{name}E"
-    for length, name in re.findall(
-        r"HAS\((\d+), (\w+)\)", (ROOT / "shim/src/core/wait_hooks_behind.c").read_text()
-    )
+    for file in ("core/wait_hooks_behind.c", "trace/call_hooks_behind.c")
+    for length, name in re.findall(r"HAS\((\d+), (\w+)\)", (ROOT / "shim/src" / file).read_text())
 }
 LOCKS = re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text())
 WRAPPED = {f"__real_{name}" for name in LOCKS}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
-WEAK = HOOKS | LIBC_IF_THERE | DETECTORS_OWN | DETECTORS_LOCKS | {"rshi_hooks_wrapped"}
+WEAK = HOOKS | LIBC_IF_THERE | DETECTORS_OWN | DETECTORS_REAL | {"rshi_hooks_wrapped"}
 
 # Flags of projects that instrument everything they compile: in the first lines of each compiler as
 # many at once as go together.

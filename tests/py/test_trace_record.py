@@ -210,6 +210,60 @@ def test_record_asks_for_automatic_events(lab: Lab, raceshim: Raceshim, tmp_path
         assert sum(e.name == "thread begins" for e in trace.events) == begun
 
 
+#: It knows nothing of traces.
+UNLINKED = """\
+#include <pthread.h>
+#include <unistd.h>
+
+static int ends[2];
+
+static void *work(void *arg)
+{
+	char byte;
+
+	return read(ends[0], &byte, 1) == 1 ? NULL : arg;
+}
+
+int main(void)
+{
+	pthread_t thread;
+	void *got;
+
+	if (pipe(ends) || pthread_create(&thread, NULL, work, ends))
+		return 1;
+	if (write(ends[1], "x", 1) != 1 || pthread_join(thread, &got))
+		return 1;
+	return got ? 1 : 0;
+}
+"""
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "static"])
+def test_record_traces_any_program_as_it_is(raceshim: Raceshim, way: str, tmp_path: Path) -> None:
+    source, program = tmp_path / "any.c", tmp_path / "any"
+    source.write_text(UNLINKED)
+    run(*WAYS[way], "-g", "-O1", source, "-pthread", "-o", program)
+    raceshim("trace", "record", "--auto", "-o", "x", "--", program, cwd=tmp_path)
+    count = Counter(e.name for e in whole(tmp_path / "x").events if e.category == "raceshim")
+    wanted = {
+        "thread ends": 1, "wait for thread": 2, "read": 2, "write": 2,
+    }  # fmt: skip
+    assert count.pop("thread begins") >= 1  # a detector has threads of its own
+    assert count == wanted
+    # The controls: it has nothing to say by itself, and nobody may ask it.
+    for words in ((), ("--auto", "--preload", "no")):
+        done = raceshim("trace", "record", *words, "--", program, cwd=tmp_path, status=4)
+        assert "with --auto, any program" in done.stderr
+
+
+def test_record_traces_what_a_shell_starts(raceshim: Raceshim, tmp_path: Path) -> None:
+    line = "cat /etc/passwd | cat >copy; test -s copy"
+    raceshim("trace", "record", "--auto", "-o", "x", "--", "sh", "-c", line, cwd=tmp_path)
+    names = [{e.name for e in whole(path).events} for path in tmp_path.glob("x.*")]
+    assert sum({"read", "write"} <= those for those in names) == 2  # each cat
+    assert (tmp_path / "copy").read_bytes() == Path("/etc/passwd").read_bytes()
+
+
 def test_children_write_their_own(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "x"
     assert traced(lab.program(), file, "fork").returncode == 0

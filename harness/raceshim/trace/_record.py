@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`raceshim trace record`: run a command whose processes trace themselves.
 
-With --preload yes the library is; in a program that is linked with it, it leaves the trace to that.
+Programs that are not linked with the library have nothing to say, but for automatic events: who
+asks for these gets it preloaded. In a program that is linked with it, it leaves the trace to that.
 
 Each process writes a file of its own beside the output, under a name with its pid. A single one
 gets the output's name.
@@ -33,7 +34,7 @@ _OUTPUT = "raceshim.pftrace"
 _RAW_OUTPUT = "raceshim.trace"
 _NONE = (
     "no trace: no process of the command has left one; programs are traced that emit events with "
-    "<raceshim/trace.h>"
+    "<raceshim/trace.h>; with --auto, any program"
 )
 #: So many files are named in the summary.
 _NAMED = 8
@@ -79,7 +80,7 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     output = parsed.output or (_RAW_OUTPUT if parsed.raw else _OUTPUT)
     plan = plan_for(output, raw=parsed.raw, auto=parsed.auto)
     plan.clear()
-    libraries = [_prefix.shared_library()] if parsed.preload == "yes" else []
+    libraries = [_prefix.locks_library()] if is_preloaded(parsed) else []
     with preloadable(libraries) as library:
         told = preloading(os.environ, library) if library else {}
         status = run(command, {**os.environ, **told, VARIABLE: plan.value})
@@ -104,6 +105,11 @@ def record(command: Sequence[str], parsed: argparse.Namespace) -> int:
     return status or (0 if whole else INCONCLUSIVE)
 
 
+def is_preloaded(parsed: argparse.Namespace) -> bool:
+    """Whether programs get the library: if nobody says, those that are to note by themselves."""
+    return bool(parsed.auto) if parsed.preload is None else parsed.preload == "yes"
+
+
 def plan_for(output: str | Path, *, raw: bool, auto: bool = False) -> Plan:
     """Return where traces go; the folder must be one that they can be written to."""
     path = Path(output).absolute()
@@ -118,6 +124,10 @@ def plan_for(output: str | Path, *, raw: bool, auto: bool = False) -> Plan:
 
 def collect(plan: Plan) -> list[Path]:
     """Return the files; that of a single process, which has ended, gets the output's name."""
+    for process, path in plan.files():
+        # It has ended, by _exit as shells do or by a signal, before it had written anything.
+        if not path.stat().st_size and not _runs(process):
+            path.unlink()
     files = plan.files()
     if len(files) == 1 and not _runs(files[0][0]):
         return [files[0][1].rename(plan.output)]

@@ -7,6 +7,7 @@
 
 #include <raceshim/trace.h>
 
+#include "call_hooks.h"
 #include "core/wait_hooks.h"
 #include "generations.h"
 
@@ -16,6 +17,13 @@ static struct rsh_trace_source *sources;
 
 static void turn_sources(uint32_t kinds)
 {
+	struct rsh_trace_source *built_in =
+	        kinds & RSH_TRACE_AUTO_CALLS ? rshi_calls_behind() : NULL;
+
+	if (built_in) {
+		built_in->next = sources;
+		sources = built_in;
+	}
 	for (struct rsh_trace_source *s = sources; s; s = s->next)
 		__atomic_store_n(&s->is_on, kinds & RSH_TRACE_AUTO_CALLS, __ATOMIC_RELAXED);
 }
