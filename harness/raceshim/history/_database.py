@@ -65,6 +65,15 @@ SIGHTINGS = sa.Table(
 )
 
 
+#: What an error may be when another one was faster: the same row, the same table, a deadlock.
+_IN_THE_WAY = (
+    exc.IntegrityError,
+    exc.OperationalError,
+    exc.ProgrammingError,
+    exc.InternalError,
+)
+
+
 class Database:
     """An open database."""
 
@@ -98,7 +107,7 @@ class Database:
                     result = work(connection)
                     connection.commit()
                     return result
-            except (exc.IntegrityError, exc.OperationalError) as error:
+            except _IN_THE_WAY as error:
                 is_last = attempt == _TRIES - 1
                 if not writes or is_last or "unable to open" in str(error):
                     raise self._failure(error) from None
