@@ -13,6 +13,7 @@ mode "programs":
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -21,12 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim import __version__
+from raceshim._errors import ToolError
 from raceshim.cc._compilers import SUPPORTED
 from raceshim.formats._matrix import document as matrix_document
 from raceshim.formats._text import got_text, relative, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from raceshim._verdicts import CaseVerdict
     from raceshim.runs._matrix import Matrix
@@ -48,6 +50,21 @@ def write_text(target: str, text: str) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Write what a command has to say, to its end.
+
+    A reader that wants no more (`| head`) is none of its errors; any other file's is told.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise ToolError(f"{error.filename or 'output'}: {error.strerror}") from None
 
 
 def programs_json(document: dict[str, object]) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._cover_options import COVER_COMMANDS, COVER_OPTIONS
 from raceshim._errors import UsageError
+from raceshim._files import writing
 from raceshim._options import OPTIONS, resolve
 from raceshim.cover import _inputs, _merge
 
@@ -41,11 +41,8 @@ def main(words: Sequence[str]) -> int:
     parsed.jobs = resolve(
         {"jobs": None if parsed.jobs is None else OPTIONS["jobs"].parse(parsed.jobs, "--jobs")}
     ).jobs
-    try:
+    with writing():
         _run(parsed)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

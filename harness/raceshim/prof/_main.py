@@ -8,8 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from raceshim._errors import ToolError, UsageError
-from raceshim._files import write_text
+from raceshim._errors import UsageError
+from raceshim._files import write_text, writing
 from raceshim._prof_options import PROF_COMMANDS, PROF_OPTIONS
 from raceshim.prof import _json, _raw, _read, _top
 from raceshim.prof._demangle import demangled
@@ -62,13 +62,8 @@ def main(words: Sequence[str]) -> int:
         from raceshim.prof._record import record  # noqa: PLC0415 - nothing else is like it
 
         return record([*parsed.places, *(command or ())], parsed)
-    try:
+    with writing():
         _run(parsed)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        raise ToolError(f"{error.filename or 'output'}: {error.strerror}") from None
     return 0
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
 from raceshim import __version__
-from raceshim._errors import INCONCLUSIVE, RACES, ToolError, UsageError
-from raceshim._files import write_text
+from raceshim._errors import INCONCLUSIVE, RACES, UsageError
+from raceshim._files import write_text, writing
 from raceshim._trace_options import TRACE_COMMANDS, TRACE_OPTIONS
 from raceshim.formats._plain import printable
 from raceshim.trace import _read
@@ -70,18 +69,14 @@ def main(words: Sequence[str]) -> int:
         from raceshim.trace._record import record  # noqa: PLC0415 - nothing else is like it
 
         return record([*parsed.places, *(command or ())], parsed)
-    try:
+    status = 0
+    with writing():
         trace = _read.read_file(parsed.file)
         status = _COMMANDS[parsed.command](parsed, trace)
         sys.stdout.flush()
-    except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        raise ToolError(f"{error.filename or 'output'}: {error.strerror}") from None
-    if trace.cut:
-        sys.stderr.write(printable(f"raceshim: {trace.where}: {trace.cut}\n"))
-        return INCONCLUSIVE
+        if trace.cut:
+            sys.stderr.write(printable(f"raceshim: {trace.where}: {trace.cut}\n"))
+            status = INCONCLUSIVE
     return status
 
 

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raceshim._errors import ToolError, UsageError
-from raceshim._files import write_text
+from raceshim._errors import UsageError
+from raceshim._files import write_text, writing
 from raceshim._options import resolve
 from raceshim._report_options import REPORT_COMMANDS, REPORT_OPTIONS
 from raceshim.cover._gate import by_directory
@@ -35,13 +34,8 @@ def main(words: Sequence[str]) -> int:
     if parsed.command is None:
         parser.print_usage(sys.stderr)
         return UsageError.exit_code
-    try:
+    with writing():
         write_text(parsed.output or "-", _html(parsed))
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        raise ToolError(f"{error.filename or 'output'}: {error.strerror}") from None
     return 0
 
 
