@@ -151,6 +151,26 @@ def test_the_github_workflow_is_valid() -> None:
         validate("github-workflows", document | {"jobs": {"gate": {"steps": "make"}}})
 
 
+@pytest.mark.long
+def test_actionlint_has_nothing_to_say_of_the_github_workflow(tmp_path: Path) -> None:
+    """It knows more than the schema: expressions, what is in them, labels of machines."""
+    tool = shutil.which("actionlint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if tool is None:
+        pytest.skip("actionlint is not installed")
+    text = (EXAMPLES / "github.yml").read_text(encoding="utf-8")
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "races.yml").write_text(text)
+    # What shellcheck and pyflakes would say depends on whether they are installed.
+    line = [tool, "-shellcheck=", "-pyflakes=", workflows / "races.yml"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    (workflows / "races.yml").write_text(text.replace("github.event_name", "github.event_nmae"))
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "event_nmae" in done.stdout
+
+
 def test_the_gitlab_pipeline_is_valid() -> None:
     document = example("gitlab.yml")
     validate("gitlab-ci", document)
