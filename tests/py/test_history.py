@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,18 +225,23 @@ def test_a_result_of_many_runs_counts_them_all(
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a PostgreSQL of the test's own, which no network sees; it refuses to run as root."""
+def server() -> Iterator[str]:
+    """Run a PostgreSQL of the test's own, which no network sees; it refuses to run as root.
+
+    Its folder is none of pytest's, which any other pytest closes to other users when it starts.
+    """
     pytest.importorskip("psycopg")
     if not POSTGRES:
         pytest.skip("no PostgreSQL is installed")
-    folder = tmp_path_factory.mktemp("postgres")
+    with tempfile.TemporaryDirectory(prefix="raceshim-postgres-") as place:
+        yield from started(Path(place))
+
+
+def started(folder: Path) -> Iterator[str]:
+    """Run it in a folder."""
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if user:
-        subprocess.run(["chown", "postgres", folder], check=True)
-        for parent in list(folder.parents)[:3]:
-            if parent != Path("/tmp"):  # noqa: S108
-                parent.chmod(parent.stat().st_mode | 0o011)
+        shutil.chown(folder, "postgres")
     tools = POSTGRES[-1].parent
     data = folder / "data"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
