@@ -3,7 +3,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,6 +15,7 @@
 #include <raceshim/trace.h>
 
 #include "check.h"
+#include "trace/flight.h"
 #include "trace_reading.h"
 
 #define LONG_MS 1000000u
@@ -198,6 +201,50 @@ static void test_samples_without_room_are_counted(void)
 	trace_forget(&r);
 }
 
+static void read_dump(struct trace_reading *r)
+{
+	struct rshi_trace_block block;
+	int fd = memfd_create("dump", 0);
+	unsigned char *bytes;
+	off_t size;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(rshi_flight_dump_sig(fd), 0);
+	size = lseek(fd, 0, SEEK_END);
+	bytes = malloc((size_t)size);
+	CHECK(bytes);
+	CHECK_EQ(pread(fd, bytes, (size_t)size, 0), size);
+	for (off_t at = 0; at < size; at += block.length) {
+		CHECK(size - at >= (off_t)sizeof(block));
+		memcpy(&block, bytes + at, sizeof(block));
+		CHECK(block.length <= size - at);
+		trace_feed(r, bytes + at, block.length);
+	}
+	CHECK(r->is_over);
+	free(bytes);
+	CHECK_EQ(close(fd), 0);
+}
+
+/* The generation goes on, and so does the batch that the last samples are in. */
+static void test_a_dump_has_the_samples_of_now(void)
+{
+	/* As long as a loaded machine may take. */
+	const struct rsh_flight_options o = {.min_age_ms = LONG_MS,
+	                                     .automatic = RSH_TRACE_AUTO_SAMPLES};
+	struct rsh_cpuprof_stats s;
+	struct counted c = {0};
+	struct trace_reading r = {.see = see, .arg = &c};
+
+	CHECK_EQ(rsh_flight_start(&o), 0);
+	profile(&c);
+	CHECK_EQ(rsh_cpuprof_stats(&s), 0);
+	read_dump(&r);
+	CHECK_EQ(c.samples, s.delivered);
+	CHECK(c.in_burn >= ENOUGH / 2);
+	trace_forget(&r);
+	CHECK_EQ(rsh_flight_stop(), 0);
+}
+
 static void test_a_child_has_its_own(void)
 {
 	const struct rsh_trace_options o = {.period_ms = LONG_MS,
@@ -227,6 +274,7 @@ int main(void)
 	test_nobody_asks_for_them();
 	test_a_trace_that_ends_before_the_profile();
 	test_samples_without_room_are_counted();
+	test_a_dump_has_the_samples_of_now();
 	test_a_child_has_its_own();
 	return 0;
 }
