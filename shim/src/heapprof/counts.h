@@ -19,6 +19,7 @@
 
 #include "core/stacktab.h"
 #include "layer.h"
+#include "live.h"
 
 struct rshi_heap_counts {
 	uint64_t alloc_objects;
@@ -27,11 +28,16 @@ struct rshi_heap_counts {
 	uint64_t free_bytes;
 };
 
-/* Where a site is counted: its own place, or that of the overflow. */
-uint32_t rshi_counts_cell_sig(const struct rshi_stack_record *site);
-
 /* The place of the overflow. */
-extern const uint32_t rshi_counts_overflow_sig;
+#define RSHI_COUNTS_OVERFLOW (RSHI_LIVE_CELLS - 1)
+
+/* Where a site is counted: its own place, or that of the overflow. */
+static inline uint32_t rshi_counts_cell(const struct rshi_stack_record *site)
+{
+	return site->flags & RSHI_STACK_OVERFLOW || site->number >= RSHI_LIVE_CELLS
+	               ? RSHI_COUNTS_OVERFLOW
+	               : site->number;
+}
 
 /* What was counted at @cell. */
 void rshi_counts_read_sig(uint32_t cell, struct rshi_heap_counts *counts);

@@ -7,7 +7,6 @@
 #include "chance.h"
 #include "core/sys.h"
 #include "counts.h"
-#include "live.h"
 #include "profile.h"
 
 #define SHARDS      64
@@ -114,15 +113,6 @@ static void count_page(const void *p, int more)
 		;
 }
 
-const uint32_t rshi_counts_overflow_sig = RSHI_LIVE_CELLS - 1;
-
-uint32_t rshi_counts_cell_sig(const struct rshi_stack_record *site)
-{
-	return site->flags & RSHI_STACK_OVERFLOW || site->number >= RSHI_LIVE_CELLS
-	               ? RSHI_LIVE_CELLS - 1
-	               : site->number;
-}
-
 static struct rshi_heap_counts *counts_of(const struct shard *s, uint32_t cell)
 {
 	return &s->chunks[cell / CHUNK][cell % CHUNK];
@@ -162,7 +152,8 @@ static inline void count_new(struct shard *s, const struct rshi_heap_object *obj
 }
 
 /* Returns 0, or ENOMEM. */
-static inline int follow(struct shard *s, const void *p, const struct rshi_heap_object *object)
+static inline __attribute__((always_inline)) int follow(struct shard *s, const void *p,
+                                                        const struct rshi_heap_object *object)
 {
 	struct rshi_heap_object stale;
 
@@ -215,6 +206,7 @@ int rshi_counts_free_sig(const void *p)
 
 	if (!p)
 		return 0;
+	rshi_counts_prepare_sig(p);
 	if (!enter(s))
 		return EBUSY;
 	if (rshi_live_take(&s->live, (uintptr_t)p, &object)) {

@@ -7,7 +7,8 @@
  * The latter may be in a library of its own, so what both look at for each allocation is here.
  *
  * A thread counts the bytes that it allocates up to where the number overflows, which is as far away
- * as the next sample is. A free asks whether anything that is followed begins in the object's page.
+ * as the next sample is. A free asks whether anything that is followed begins in the object's page,
+ * which are so small that hardly any has to do more.
  */
 
 #include <stddef.h>
@@ -28,13 +29,14 @@ struct rshi_heap_thread {
 	uint64_t random;     /* state of the generator; 0: there is none yet */
 };
 
-#define RSHI_HEAP_PAGES (1u << 16)
-#define RSHI_HEAP_MANY  255
+#define RSHI_HEAP_PAGES     (1u << 16)
+#define RSHI_HEAP_PAGE_BITS 10
+#define RSHI_HEAP_MANY      255
 
 /* Zeros at first, and then the profile's; where whoever tells has it at hand. */
 struct rshi_heap_gate {
 	uint32_t generation; /* atomic: of the rate; 0: there never was one */
-	/* atomic: objects that are followed, by page; pages that are 256 MiB apart share a number, and
+	/* atomic: objects that are followed, by page; pages that are 64 MiB apart share a number, and
 	 * RSHI_HEAP_MANY stays.
 	 */
 	unsigned char pages[RSHI_HEAP_PAGES];
@@ -87,7 +89,7 @@ static inline int rshi_heap_is_due(const struct rshi_heap_gate *gate,
 
 static inline unsigned int rshi_heap_page(const void *p)
 {
-	return (unsigned int)((uintptr_t)p >> 12) % RSHI_HEAP_PAGES;
+	return (unsigned int)((uintptr_t)p >> RSHI_HEAP_PAGE_BITS) % RSHI_HEAP_PAGES;
 }
 
 /* Whether @p may be followed. Relaxed: who frees an object has learnt of it from who made it. */

@@ -7,8 +7,9 @@
  *
  * Seven objects have their place in a bucket, which has 15 bits of each one's hash side by side. So the
  * one that is looked for is found by a comparison of all at once, without a branch that depends on where
- * it is, and what has to be near for that is small. An object that finds its bucket full is in one
- * behind it, and those that it has passed by count it. A table that is well filled grows.
+ * it is, and is in memory that comes along: a bucket is two lines of a cache, next to each other. An
+ * object that finds its bucket full is in one behind it, and those that it has passed by count it. A
+ * table that is well filled grows.
  *
  * An entry has two words, so there is what does not fit: addresses of more than 48 bits, sizes of 4 TiB
  * and more, which are refused, and counts of more than 16 digits, which are to be rounded before.
@@ -27,6 +28,11 @@
 struct rshi_live_entry {
 	uint64_t where; /* the address, in words; the number of the cell in the low bits */
 	uint64_t what;  /* the size; how many zeros the count has; its digits */
+};
+
+struct rshi_live_bucket {
+	_Alignas(128) struct rshi_live_tags tags;
+	struct rshi_live_entry entries[RSHI_LIVE_TAGS];
 };
 
 static inline int rshi_live_fits(uintptr_t p, uint64_t size)
@@ -67,10 +73,9 @@ static inline void rshi_live_unpack(const struct rshi_live_entry *e,
 
 /* Zeros at first. */
 struct rshi_live {
-	struct rshi_live_tags *tags; /* of each bucket; NULL: there are none yet */
-	struct rshi_live_entry *entries;
-	uint32_t bits; /* of the number of buckets */
-	uint32_t n;    /* objects */
+	struct rshi_live_bucket *buckets; /* NULL: there are none yet */
+	uint32_t bits;                    /* of their number */
+	uint32_t n;                       /* objects */
 };
 
 static inline uint64_t rshi_live_hash(uintptr_t p)
@@ -97,13 +102,13 @@ static inline size_t rshi_live_next(const struct rshi_live *live, size_t bucket)
 /* Have the memory near that is asked for soon; without the lock, so it may be the wrong one. */
 static inline void rshi_live_prepare(const struct rshi_live *live, uintptr_t p)
 {
-	const struct rshi_live_tags *tags = __atomic_load_n(&live->tags, __ATOMIC_RELAXED);
-	const struct rshi_live_entry *entries = __atomic_load_n(&live->entries, __ATOMIC_RELAXED);
+	const char *buckets = (void *)__atomic_load_n(&live->buckets, __ATOMIC_RELAXED);
 	size_t home =
 	        rshi_live_hash(p) >> (64 - __atomic_load_n(&live->bits, __ATOMIC_RELAXED)) % 64;
+	const char *bucket = buckets + home * sizeof(struct rshi_live_bucket);
 
-	__builtin_prefetch((const char *)tags + home * sizeof(*tags), 1);
-	__builtin_prefetch((const char *)entries + home * RSHI_LIVE_TAGS * sizeof(*entries), 1);
+	__builtin_prefetch(bucket, 1);
+	__builtin_prefetch(bucket + sizeof(struct rshi_live_bucket) / 2, 1);
 }
 
 /* Find the entry of @p, and its bucket and place; NULL: it is not followed. */
@@ -113,18 +118,18 @@ static inline struct rshi_live_entry *rshi_live_find(const struct rshi_live *liv
 	uint64_t hash = rshi_live_hash(p);
 
 	for (*bucket = rshi_live_home(live, hash);; *bucket = rshi_live_next(live, *bucket)) {
-		const struct rshi_live_tags *tags = &live->tags[*bucket];
-		uint32_t found = rshi_live_tags_find(tags, rshi_live_tag(hash));
+		struct rshi_live_bucket *b = &live->buckets[*bucket];
+		uint32_t found = rshi_live_tags_find(&b->tags, rshi_live_tag(hash));
 
 		for (; found; found &= found - 1) {
 			struct rshi_live_entry *e;
 
 			*at = rshi_live_tags_first(found);
-			e = &live->entries[*bucket * RSHI_LIVE_TAGS + *at];
+			e = &b->entries[*at];
 			if (e->where >> RSHI_LIVE_CELL_BITS == p >> 3)
 				return e;
 		}
-		if (!tags->passed)
+		if (!b->tags.passed)
 			return NULL;
 	}
 }
@@ -136,18 +141,20 @@ int rshi_live_grow_sig(struct rshi_live *live);
 static inline struct rshi_live_entry *rshi_live_place(struct rshi_live *live, uintptr_t p)
 {
 	uint64_t hash = rshi_live_hash(p);
-	size_t bucket = rshi_live_home(live, hash);
-	unsigned int at;
+	size_t at = rshi_live_home(live, hash);
+	struct rshi_live_bucket *b = &live->buckets[at];
+	unsigned int tag;
 	uint32_t found;
 
-	while (!(found = rshi_live_tags_find(&live->tags[bucket], 0))) {
-		rshi_live_tags_pass(&live->tags[bucket]);
-		bucket = rshi_live_next(live, bucket);
+	while (!(found = rshi_live_tags_find(&b->tags, 0))) {
+		rshi_live_tags_pass(&b->tags);
+		at = rshi_live_next(live, at);
+		b = &live->buckets[at];
 	}
-	at = rshi_live_tags_first(found);
-	live->tags[bucket].tag[at] = rshi_live_tag(hash);
+	tag = rshi_live_tags_first(found);
+	b->tags.tag[tag] = rshi_live_tag(hash);
 	live->n++;
-	return &live->entries[bucket * RSHI_LIVE_TAGS + at];
+	return &b->entries[tag];
 }
 
 /*
@@ -164,7 +171,7 @@ static inline int rshi_live_add(struct rshi_live *live, uintptr_t p,
 
 	stale->count = 0;
 	if (!rshi_live_fits(p, object->size) ||
-	    ((!live->tags || live->n >> live->bits >= RSHI_LIVE_FILLED) &&
+	    ((!live->buckets || live->n >> live->bits >= RSHI_LIVE_FILLED) &&
 	     rshi_live_grow_sig(live)))
 		return ENOMEM;
 	e = rshi_live_find(live, p, &bucket, &at);
@@ -184,17 +191,17 @@ static inline int rshi_live_take(struct rshi_live *live, uintptr_t p,
 	size_t bucket, passed;
 	unsigned int at;
 
-	if (!live->tags || !rshi_live_fits(p, 0))
+	if (!live->buckets || !rshi_live_fits(p, 0))
 		return 0;
 	e = rshi_live_find(live, p, &bucket, &at);
 	if (!e)
 		return 0;
 	rshi_live_unpack(e, object);
-	live->tags[bucket].tag[at] = 0;
+	live->buckets[bucket].tags.tag[at] = 0;
 	live->n--;
 	for (passed = rshi_live_home(live, rshi_live_hash(p)); passed != bucket;
 	     passed = rshi_live_next(live, passed))
-		rshi_live_tags_pass_no_more(&live->tags[passed]);
+		rshi_live_tags_pass_no_more(&live->buckets[passed].tags);
 	return 1;
 }
 

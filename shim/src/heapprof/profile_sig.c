@@ -7,7 +7,7 @@
 #include "profile.h"
 
 #define STACK_BYTES ((size_t)64 << 20)
-#define FOLLOW_ALL  4096 /* at smaller rates nearly every page has an object that is followed */
+#define FOLLOW_ALL  4096 /* at smaller rates most pages have an object that is followed */
 #define INNER       16   /* frames between the program and who tells, at most */
 
 static struct {
@@ -161,7 +161,7 @@ void rshi_heap_alloc_sig(struct rshi_heap_thread *t, const void *p, size_t size,
 		return;
 	t->samples++;
 	rshi_counts_prepare_sig(p);
-	object.cell = rshi_counts_cell_sig(site_of(here, cut));
+	object.cell = rshi_counts_cell(site_of(here, cut));
 	object.size = size;
 	object.count = rate == 1 ? 1 : stands_for(t, size);
 	if (rshi_counts_add_sig(p, &object))
@@ -195,12 +195,12 @@ void rshi_heap_back_sig(const void *p, const struct rshi_heap_object *object)
 
 int rshi_heap_site_sig(const struct rshi_stack_record *record, struct rshi_heap_site *site)
 {
-	uint32_t cell = rshi_counts_cell_sig(record);
+	uint32_t cell = rshi_counts_cell(record);
 	struct rshi_heap_counts counts;
 
 	site->alloc_objects = 0;
 	/* Others may be counted there, too; then they are so under the overflow itself. */
-	if (cell != rshi_counts_overflow_sig || record->flags & RSHI_STACK_OVERFLOW) {
+	if (cell != RSHI_COUNTS_OVERFLOW || record->flags & RSHI_STACK_OVERFLOW) {
 		rshi_counts_read_sig(cell, &counts);
 		site->alloc_objects = counts.alloc_objects;
 		site->alloc_bytes = counts.alloc_bytes;
