@@ -29,7 +29,7 @@ install(
   LIBRARY COMPONENT shim
 )
 install(TARGETS rsh_canary rsh_perturb rsh_shim_locks LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
-install(TARGETS rsh_schedules ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
+install(TARGETS rsh_heap_wrapped rsh_schedules ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shim)
 foreach(component annotations shim)
   install(
     EXPORT raceshim-${component}

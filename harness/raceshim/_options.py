@@ -124,6 +124,14 @@ OPTIONS = {
             choices=("no", "yes"),
         ),
         Option(
+            "heap",
+            str,
+            "no",
+            "yes = put what tells of allocations into programs that have no detector to do so, "
+            "for profiles of memory",
+            choices=("no", "yes"),
+        ),
+        Option(
             "schedules",
             str,
             "no",
@@ -351,13 +359,15 @@ OPTIONS = {
 FORMATS = ("json", "sarif", "junit", "html", "gitlab", "github")
 #: Which command takes which options.
 COMMAND_OPTIONS = {
-    "cc": ("compiler", "detector", "cover", "opt", "locks", "schedules"),
+    "cc": ("compiler", "detector", "cover", "opt", "heap", "locks", "schedules"),
     "run": (
         *("detector", "timeout", "wait", "evidence", "canary", "symbolize", "output"),
         *("suppressions", "tolerate", "json"),
     ),
     "gate": tuple(
-        name for name in OPTIONS if name not in ("coverdir", "db", "locks", "opt", "schedules")
+        name
+        for name in OPTIONS
+        if name not in ("coverdir", "db", "heap", "locks", "opt", "schedules")
     ),
     "merge": ("suppressions", "tolerate", *FORMATS),
     "repro": ("runs", "results", "timeout", "json"),
@@ -371,6 +381,7 @@ class Settings:
     detector: str
     cover: str
     opt: str | None
+    heap: str
     locks: str
     schedules: str
     flight: str | None

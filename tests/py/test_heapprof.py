@@ -7,13 +7,10 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from shim_builds import COMPILERS, ROOT, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COMBINATIONS = [
     (compiler, detector)
@@ -25,7 +22,13 @@ FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-pthread")
 STACK = re.compile(r"(?:^ +#\d+ .*\n)+", re.MULTILINE)
 FRAME = re.compile(r"^ +#\d+ (?:0x[0-9a-f]+ in )?(\w+)", re.MULTILINE)
 KIND = re.compile(r"(?:WARNING|ERROR): \w+Sanitizer: ([a-z -]+?)(?: on| \(|$)", re.MULTILINE)
-ALLOCATORS = ("", "libjemalloc.so.2", "libtcmalloc_minimal.so.4")
+#: Debian's other ones, beside libc's.
+ALLOCATORS = {
+    "libc": "",
+    "jemalloc": "libjemalloc.so.2",
+    "tcmalloc": "libtcmalloc_minimal.so.4",
+    "mimalloc": "libmimalloc.so.2",
+}
 CXX_FLAGS = ("-std=c++17", "-fsized-deallocation")
 CXX = {"clang-14": "clang++-14", "clang-19": "clang++-19", "gcc-12": "g++-12"}
 
@@ -95,6 +98,13 @@ def preloaded(*libraries: str | Path) -> dict[str, str]:
     return os.environ | {"LD_PRELOAD": " ".join(str(library) for library in libraries if library)}
 
 
+@pytest.fixture(params=ALLOCATORS)
+def allocator(request: pytest.FixtureRequest) -> str:
+    """Return an allocator's library, which is there: the loader goes on without one that is not."""
+    name = ALLOCATORS[request.param]
+    return str(next(Path("/usr/lib").glob(f"*-linux-gnu/{name}"))) if name else ""
+
+
 @pytest.fixture(scope="module")
 def cxx(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the program of C++: with the layer to be preloaded, and with it linked."""
@@ -107,10 +117,11 @@ def cxx(sdk: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"shared": folder / "shared", "linked": folder / "linked"}
 
 
-@pytest.mark.parametrize("allocator", ALLOCATORS, ids=("libc", "jemalloc", "tcmalloc"))
 def test_operators_over_every_allocator(allocator: str, cxx: dict[str, Path], sdk: Path) -> None:
-    run(cxx["shared"], env=preloaded(sdk / "lib/libraceshim-heap.so", allocator))
-    run(cxx["linked"], env=preloaded(allocator))
+    # mimalloc, which is written in C, ends a program that has no memory left, and throws nothing.
+    without = ("large",) if "mimalloc" in allocator else ()
+    run(cxx["shared"], *without, env=preloaded(sdk / "lib/libraceshim-heap.so", allocator))
+    run(cxx["linked"], *without, env=preloaded(allocator))
 
 
 def test_without_a_layer_nobody_tells(cxx: dict[str, Path]) -> None:
@@ -126,10 +137,9 @@ def test_operators_under_a_detector(compiler: str, sdk: Path, tmp_path: Path) ->
         run(CXX[compiler], *FLAGS, *CXX_FLAGS, f"-fsanitize={detector}", f"-I{sdk}/include",
             ROOT / "tests/c/heap_cxx.cc", sdk / "lib/libraceshim.a", "-o", program)  # fmt: skip
         # No aligned memory, and none that is too large: the detectors have their own mind there.
-        run(program, "unaligned", "small")
+        run(program, "aligned", "large")
 
 
-@pytest.mark.parametrize("allocator", ALLOCATORS, ids=("libc", "jemalloc", "tcmalloc"))
 def test_programs_that_know_nothing_of_it(allocator: str, sdk: Path) -> None:
     """Their constructors and those of their libraries allocate before anybody is ready."""
     work = "import threading as t; x = [t.Thread(target=lambda: [0] * 999) for _ in range(9)];"

@@ -27,8 +27,10 @@ SMALL_FRAMES = ["-Werror", "-Wframe-larger-than=1000"]
 
 # Nothing but the library's own functions for handlers may be called from a handler.
 SIGNAL_SAFE = re.compile(r"rshi?_\w+_sig|_GLOBAL_OFFSET_TABLE_")
+# Where what is linked begins and ends.
+LINKERS = {"__ehdr_start", "_end"}
 # Data that such functions share.
-SIGNAL_DATA = {"rshi_kept", "rshi_listed", "rshi_session_trace"}
+SIGNAL_DATA = {"rshi_kept", "rshi_listed", "rshi_session_trace"} | LINKERS
 # The exceptions, by file: what is libc's, weak, takes no lock and is not intercepted by detectors.
 SIGNAL_LIBC = {
     "counts_sig": {"__libc_single_threaded"}, "unwind_objects_sig": {"_dl_find_object"},
@@ -57,7 +59,7 @@ DETECTORS_REAL = {
 LOCKS = re.findall(r"--wrap=(\w+)", (ROOT / "shim/share/lockprof.wrap").read_text())
 WRAPPED = {f"__real_{name}" for name in LOCKS}
 HOOKS = set(re.findall(r"RSHI_HOOK\((__\w+)\)", (ROOT / "shim/src/core/detector.h").read_text()))
-WEAK = HOOKS | LIBC_IF_THERE | DETECTORS_OWN | DETECTORS_REAL | {"rshi_hooks_wrapped"}
+WEAK = HOOKS | LIBC_IF_THERE | LINKERS | DETECTORS_OWN | DETECTORS_REAL | {"rshi_hooks_wrapped"}
 
 # Flags of projects that instrument everything they compile: in the first lines of each compiler as
 # many at once as go together.

@@ -88,9 +88,11 @@ def test_wheel_carries_exactly_what_users_need(wheel: Path) -> None:
     assert headers <= sdk
     assert "raceshim/_sdk/lib/libraceshim.a" in sdk
     assert "raceshim/_sdk/lib/libraceshim-canary.so" in sdk
+    assert "raceshim/_sdk/lib/libraceshim-heap-wrapped.a" in sdk
     assert "raceshim/_sdk/lib/libraceshim-locks.so" in sdk
     assert "raceshim/_sdk/lib/libraceshim-perturb.so" in sdk
     assert "raceshim/_sdk/lib/libraceshim-schedules.a" in sdk
+    assert "raceshim/_sdk/share/raceshim/heapprof.wrap" in sdk
     assert "raceshim/_sdk/share/raceshim/schedules.wrap" in sdk
     assert any(re.fullmatch(r"raceshim/_sdk/lib/libraceshim\.so[.\d]*", n) for n in sdk)
     for wanted in (

@@ -13,6 +13,8 @@ after them is passed on in place. What is added:
   the library where this executable or shared library has its counters (`_cover_flags`,
   `_cover_registrar`);
 - with `--opt=LEVEL`, behind the project's flags: that level of optimisation;
+- with `--heap=yes`, at the link of an executable without a detector: what stands before its
+  allocator and tells of allocations;
 - with `--locks=yes`, at each link: what makes the linker lead calls of locks to the library;
 - with `--schedules=yes`, where ThreadSanitizer and an executable are linked: what makes the linker
   lead accesses, and calls of locks and threads, to what the gate's policies do with them.
@@ -89,6 +91,7 @@ class _Arguments:
                 self.language = argument[2:]
         self.relocatable = bool(flags & {"-r", "--relocatable", "-Wl,-r"})
         self.shared = bool(flags & {"-shared", "--shared"})
+        self.static = bool(flags & {"-static", "--static", "-static-pie"})
 
     @property
     def links(self) -> bool:
@@ -125,6 +128,7 @@ def command(  # noqa: PLR0913 - one for each option
     *,
     cxx: bool,
     cover: str = "none",
+    heap: str = "no",
     locks: str = "no",
     schedules: str = "no",
     opt: str | None = None,
@@ -152,6 +156,7 @@ def command(  # noqa: PLR0913 - one for each option
     if asked.links and not asked.relocatable:
         if schedules == "yes" and detector == "thread" and not asked.shared:
             end += schedule_flags()
+        end += _heap(asked, detector, cxx=cxx) if heap == "yes" else []
         end += _library(asked, compiler, locks=locks == "yes")
     if opt is not None and not asked.only_links:
         end.insert(0, f"-{opt}")  # behind the project's own
@@ -163,6 +168,29 @@ def schedule_flags() -> list[str]:
     return [f"-Wl,@{_prefix.share('schedules.wrap')}", "-Xlinker", _prefix.schedules()]
 
 
+def _heap(asked: _Arguments, detector: str, *, cxx: bool) -> list[str]:
+    """Return what the link of an executable needs for its allocations to be told of."""
+    if asked.shared:
+        return []
+    # The program may never call the library, and leave it to the environment.
+    end = ["-Wl,-u,rsh_heapprof_rate"]
+    if detector != "none":  # which tells
+        return end
+    if not asked.static:
+        if "-static-libstdc++" in asked.words:
+            raise UsageError(
+                "--heap=yes stands in front of operator new, which in a program that is linked "
+                "with -static-libstdc++ nobody finds: link with -static, or without both"
+            )
+        end.append("-Wl,-u,layer_allocates")
+    else:
+        # The libraries behind ours call these functions, too.
+        end += [f"-Wl,@{_prefix.share('heapprof.wrap')}", "-Wl,-u,__wrap_malloc"]
+        if cxx:
+            end.append("-Wl,-u,__wrap__Znwm")
+    return [*end, "-Xlinker", _prefix.heap_archive(wrapped=asked.static)]
+
+
 def _library(asked: _Arguments, compiler: Compiler, *, locks: bool) -> list[str]:
     """Return what a link with the library adds at the end."""
     end = []
@@ -171,6 +199,9 @@ def _library(asked: _Arguments, compiler: Compiler, *, locks: bool) -> list[str]
         end += [f"-Wl,@{_prefix.share('lockprof.wrap')}", "-Wl,-u,rsh_lockprof_start"]
     # Passed to the linker as it is: a `-x c` of the project's would make it a source file.
     end += ["-Xlinker", _prefix.archive()]
+    if asked.static:
+        # Compilers leave the index of the unwind tables out, without which no stack can be walked.
+        end.append("-Wl,--eh-frame-hdr")
     if asked.shared and compiler.family == "clang" and _forbids_undefined(asked.words):
         end.append("-Wl,-z,undefs")
     return end
@@ -236,6 +267,7 @@ def main(arguments: list[str], *, cxx: bool) -> int:
             rest,
             cxx=cxx,
             cover=settings.cover,
+            heap=settings.heap,
             locks=settings.locks,
             schedules=settings.schedules,
             opt=settings.opt,

@@ -46,6 +46,11 @@ def heap_library() -> str:
     return f"{prefix()}/lib/libraceshim-heap.so"
 
 
+def heap_archive(*, wrapped: bool) -> str:
+    """Return the same to be linked: in the allocator's place, or where the linker leads calls."""
+    return f"{prefix()}/lib/libraceshim-heap{'-wrapped' if wrapped else ''}.a"
+
+
 def locks_library() -> str:
     """Return the shared library in which the program's locks are watched too."""
     return f"{prefix()}/lib/libraceshim-locks.so"

@@ -17,7 +17,9 @@
  *   allocator it is: nothing but this library is needed;
  * - in other programs a second library that stands before the program's allocator, libc's, jemalloc,
  *   tcmalloc, mimalloc or another: libraceshim-heap.so, linked or by LD_PRELOAD, or
- *   libraceshim-heap.a. Without it there is nothing to profile, and nothing to pay.
+ *   libraceshim-heap.a, which `raceshim cc --heap=yes` links; in a program that is linked
+ *   statically libraceshim-heap-wrapped.a, to which the linker leads the program's calls. Without
+ *   it there is nothing to profile, and nothing to pay.
  *
  * Seen are malloc, calloc, realloc, reallocarray, aligned_alloc, posix_memalign, memalign, valloc,
  * pvalloc, C++'s operators new and delete, and what libraries allocate by these, such as strdup; not

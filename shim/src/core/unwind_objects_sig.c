@@ -164,6 +164,22 @@ int rshi_listed_object_sig(uintptr_t pc, struct rshi_object *object)
 	return RSHI_END_NO_CFI;
 }
 
+/* The linker's names for the ends of what this is linked into, which need not be in memory. */
+extern const uint8_t rshi_own_start[] __asm__("__ehdr_start")
+        __attribute__((weak, visibility("hidden")));
+extern const uint8_t rshi_own_end[] __asm__("_end") __attribute__((weak, visibility("hidden")));
+
+/* Of an executable that is linked statically glibc knows the code, and not what is behind it. */
+static void correct_extent(uintptr_t pc, struct found *found)
+{
+	uintptr_t start = (uintptr_t)rshi_own_start, end = (uintptr_t)rshi_own_end;
+
+	if ((uintptr_t)found->index < (uintptr_t)found->end || !start || pc - start >= end - start)
+		return;
+	found->start = (void *)start;
+	found->end = (void *)end;
+}
+
 int rshi_object_find_sig(uintptr_t pc, struct rshi_object *object)
 {
 	int (*find)(void *, struct found *) = rshi_dl_find_object;
@@ -174,6 +190,7 @@ int rshi_object_find_sig(uintptr_t pc, struct rshi_object *object)
 		return rshi_listed_object_sig(pc, object);
 	if (find((void *)pc, &found))
 		return RSHI_END_NO_CFI;
+	correct_extent(pc, &found);
 	object->start = (uintptr_t)found.start;
 	object->end = (uintptr_t)found.end;
 	object->index = found.index;

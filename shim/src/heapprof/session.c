@@ -72,6 +72,7 @@ int rshi_heap_set_rate(uint64_t rate)
 		err = find_source();
 	if (!err && rate) {
 		rshi_unwind_know_libc();
+		(void)rshi_unwind_list_objects();
 		err = rshi_heap_open_sig();
 	}
 	if (!err && rate && !is_prepared) {

@@ -2,14 +2,24 @@
 /* C's functions that allocate and free. */
 
 #include <errno.h>
-#include <malloc.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include <raceshim/sigsafe.h>
 
 #include "next.h"
 
 const char layer_allocates = 1;
+
+void *layer_malloc(size_t size) LAYER_FUNCTION(malloc);
+void *layer_calloc(size_t n, size_t size) LAYER_FUNCTION(calloc);
+void layer_free(void *p) LAYER_FUNCTION(free);
+void *layer_realloc(void *p, size_t size) LAYER_FUNCTION(realloc);
+void *layer_reallocarray(void *p, size_t n, size_t size) LAYER_FUNCTION(reallocarray);
+void *layer_memalign(size_t alignment, size_t size) LAYER_FUNCTION(memalign);
+void *layer_aligned_alloc(size_t alignment, size_t size) LAYER_FUNCTION(aligned_alloc);
+int layer_posix_memalign(void **p, size_t alignment, size_t size) LAYER_FUNCTION(posix_memalign);
+void *layer_valloc(size_t size) LAYER_FUNCTION(valloc);
+void *layer_pvalloc(size_t size) LAYER_FUNCTION(pvalloc);
 
 static LAYER_SEPARATE void *malloc_due(size_t size)
 {
@@ -20,7 +30,7 @@ static LAYER_SEPARATE void *malloc_due(size_t size)
 	return p;
 }
 
-LAYER_API void *malloc(size_t size)
+void *layer_malloc(size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(size)))
 		return layer_next.malloc(size);
@@ -36,7 +46,7 @@ static LAYER_SEPARATE void *calloc_due(size_t n, size_t size)
 	return p;
 }
 
-LAYER_API void *calloc(size_t n, size_t size)
+void *layer_calloc(size_t n, size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(n * size)))
 		return layer_next.calloc(n, size);
@@ -49,7 +59,7 @@ static LAYER_SEPARATE void free_followed(void *p)
 		layer_next.free(p);
 }
 
-LAYER_API void free(void *p)
+void layer_free(void *p)
 {
 	if (LAYER_LIKELY(!layer_may_matter(p)))
 		layer_next.free(p);
@@ -83,7 +93,7 @@ static LAYER_SEPARATE void *realloc_due(void *p, size_t size, int is_due)
 	return moved;
 }
 
-LAYER_API void *realloc(void *p, size_t size)
+void *layer_realloc(void *p, size_t size)
 {
 	int is_due = layer_is_due(size);
 
@@ -92,7 +102,7 @@ LAYER_API void *realloc(void *p, size_t size)
 	return realloc_due(p, size, is_due);
 }
 
-LAYER_API void *reallocarray(void *p, size_t n, size_t size)
+void *layer_reallocarray(void *p, size_t n, size_t size)
 {
 	size_t whole;
 	int is_due;
@@ -116,7 +126,7 @@ static LAYER_SEPARATE void *memalign_due(size_t alignment, size_t size)
 	return p;
 }
 
-LAYER_API void *memalign(size_t alignment, size_t size)
+void *layer_memalign(size_t alignment, size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(size)))
 		return layer_next.memalign(alignment, size);
@@ -132,7 +142,7 @@ static LAYER_SEPARATE void *aligned_alloc_due(size_t alignment, size_t size)
 	return p;
 }
 
-LAYER_API void *aligned_alloc(size_t alignment, size_t size)
+void *layer_aligned_alloc(size_t alignment, size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(size)))
 		return layer_next.aligned_alloc(alignment, size);
@@ -149,7 +159,7 @@ static LAYER_SEPARATE int posix_memalign_due(void **p, size_t alignment, size_t 
 	return err;
 }
 
-LAYER_API int posix_memalign(void **p, size_t alignment, size_t size)
+int layer_posix_memalign(void **p, size_t alignment, size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(size)))
 		return layer_next.posix_memalign(p, alignment, size);
@@ -165,7 +175,7 @@ static LAYER_SEPARATE void *valloc_due(size_t size)
 	return p;
 }
 
-LAYER_API void *valloc(size_t size)
+void *layer_valloc(size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(size)))
 		return layer_next.valloc(size);
@@ -181,7 +191,7 @@ static LAYER_SEPARATE void *pvalloc_due(size_t size)
 	return p;
 }
 
-LAYER_API void *pvalloc(size_t size)
+void *layer_pvalloc(size_t size)
 {
 	if (LAYER_LIKELY(!layer_is_due(size)))
 		return layer_next.pvalloc(size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The next functions, and how they are found. */
+/* The next functions, and how they are found where there is somebody to ask. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -12,7 +12,6 @@
 
 #define ARRAY  65536
 #define HEADER 16
-#define NESTED 8 /* frames of operators, at most */
 
 /* A detector's, if its runtime is in the executable: what would have been called without us. */
 #define RUNTIMES(name) __asm__("__interceptor_" #name) __attribute__((weak))
@@ -26,10 +25,6 @@ extern int layer_runtime_posix_memalign(void **p, size_t alignment, size_t size)
         RUNTIMES(posix_memalign);
 extern void *layer_runtime_valloc(size_t size) RUNTIMES(valloc);
 extern void *layer_runtime_pvalloc(size_t size) RUNTIMES(pvalloc);
-
-const struct rsh_heapprof_layer *layer_profile;
-struct rshi_heap_gate layer_gate; /* zeros: nothing is due, nothing followed */
-LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
 
 static LAYER_THREAD_LOCAL int is_looking;
 
@@ -83,9 +78,6 @@ static void set(void *next, const char *name, void *runtimes)
 
 static void look(void)
 {
-	const struct rsh_heapprof_layer *profile = rsh_heapprof_layer(RSHI_HEAP_LAYER);
-
-	__asm__ volatile("" : : "r"(&layer_allocates));
 	SET(malloc);
 	SET(calloc);
 	SET(realloc);
@@ -95,10 +87,9 @@ static void look(void)
 	SET(posix_memalign);
 	SET(valloc);
 	SET(pvalloc);
-	if (profile && profile->enter_sig(&layer_gate))
-		layer_profile = profile;
+	layer_enter();
 	/* What is in the array is not to be freed by anybody else. */
-	for (size_t at = 0; at < ARRAY; at += 4096)
+	for (size_t at = 0; at < ARRAY; at += (size_t)1 << RSHI_HEAP_PAGE_BITS)
 		__atomic_store_n(&layer_gate.pages[rshi_heap_page(array + at)], RSHI_HEAP_MANY,
 		                 __ATOMIC_RELAXED);
 }
@@ -182,20 +173,3 @@ struct layer_next layer_next = {
         .valloc = first_valloc,
         .pvalloc = first_pvalloc,
 };
-
-/* The linker's names for the ends of that section, which may be missing. */
-extern const char __start_layer_operators[] __attribute__((weak, visibility("hidden")));
-extern const char __stop_layer_operators[] __attribute__((weak, visibility("hidden")));
-
-/* The call of the first one is the program's. */
-size_t layer_cut(const uintptr_t *pcs, size_t n)
-{
-	size_t first = 0;
-
-	for (size_t i = 0; i + 1 < n && i < NESTED; i++) {
-		if (pcs[i] > (uintptr_t)__start_layer_operators &&
-		    pcs[i] <= (uintptr_t)__stop_layer_operators)
-			first = i + 1;
-	}
-	return first;
-}

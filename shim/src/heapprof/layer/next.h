@@ -9,8 +9,11 @@
  * always there is not: then it jumps to the next function of its name. What there is to do is in
  * functions that are jumped to as well, so that the return address is the program's in all of them.
  *
- * The first allocation comes before any constructor. The next functions are looked up then; what is
- * allocated by the lookup itself comes out of an array, and stays there.
+ * In a library, or in an executable that loads libraries, it has the names of the program's functions.
+ * The first allocation comes before any constructor. The next functions are looked up then (next.c);
+ * what is allocated by the lookup itself comes out of an array, and stays there. In an executable that
+ * is linked statically nothing can be looked up: there the linker leads the program's calls here, and
+ * knows the next functions (linked.c).
  */
 
 #include <stddef.h>
@@ -19,10 +22,17 @@
 
 #define LAYER_LIKELY(x)    __builtin_expect(!!(x), 1)
 #define LAYER_SEPARATE     __attribute__((noinline))
-#define LAYER_API          __attribute__((visibility("default")))
 #define LAYER_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#ifndef LAYER_PREFIX
+#define LAYER_PREFIX ""
+#endif
+/*
+ * What the program calls when it calls the function @name: that function itself, or what the linker
+ * makes of it (--wrap), by the prefix that this is compiled with.
+ */
+#define LAYER_FUNCTION(name) __asm__(LAYER_PREFIX #name) __attribute__((visibility("default")))
 /* Of the library's own: where it is known to be near no address has to be looked up. */
-#define LAYER_NEAR         __attribute__((visibility("hidden")))
+#define LAYER_NEAR           __attribute__((visibility("hidden")))
 
 /* Whoever needs one part of the library gets all that C programs call. */
 extern const char layer_allocates;
@@ -44,6 +54,9 @@ extern LAYER_NEAR struct layer_next layer_next;
 extern LAYER_NEAR const struct rsh_heapprof_layer *layer_profile; /* NULL: nothing is told */
 extern LAYER_NEAR struct rshi_heap_gate layer_gate;
 extern LAYER_NEAR LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
+
+/* Tell the profile that there is somebody who tells. Before there is a second thread. */
+void layer_enter(void);
 
 static inline int layer_is_due(size_t size)
 {

@@ -7,7 +7,7 @@
 #include "next.h"
 
 /* In a program without them nobody calls them. */
-#define OPERATOR(symbol) __asm__(#symbol) LAYER_API LAYER_OPERATORS
+#define OPERATOR(symbol) LAYER_FUNCTION(symbol) LAYER_OPERATORS
 
 /*
  * In a program without C++ there are none behind us, and whoever calls one all the same, since it is
