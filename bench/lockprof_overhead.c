@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What locks cost: lockprof_overhead pair|contended RATE ROUNDS
+ * What locks cost: lockprof_overhead pair|contended|many RATE ROUNDS
  *
  * pair: nanoseconds of one lock and unlock of a mutex that nobody else wants. contended: of processor
  * time of one turn of four threads that want the same mutex, hold it for some microseconds, and do as
- * much without it.
+ * much without it. many: likewise of one turn of four threads that take any of 64 mutexes for a moment,
+ * so that now and then one waits for another.
  * RATE: of the block profile in nanoseconds, with every unlock counted; 0 is none. Built with LOCKS it
  * goes through the library's hooks, and without it does not know of the library.
  */
@@ -24,6 +25,10 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static volatile uint64_t shared;
+static struct {
+	_Alignas(64) pthread_mutex_t mutex; /* zeros, as PTHREAD_MUTEX_INITIALIZER */
+	volatile uint64_t guarded;
+} many[64];
 static long rounds;
 
 static int64_t now(clockid_t clock)
@@ -53,13 +58,29 @@ static void *take_turns(void *arg)
 	return arg;
 }
 
-static int64_t contended(void)
+static void *take_any(void *arg)
+{
+	uint64_t x = (uintptr_t)arg * 2654435761 + 88172645463325252u;
+
+	for (long i = 0; i < rounds / THREADS; i++) {
+		uint64_t at;
+
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		at = x >> 58;
+		pthread_mutex_lock(&many[at].mutex);
+		work(&many[at].guarded, 20);
+		pthread_mutex_unlock(&many[at].mutex);
+	}
+	return NULL;
+}
+
+static int64_t together(void *(*run)(void *))
 {
 	pthread_t threads[THREADS];
 	int64_t start = now(CLOCK_PROCESS_CPUTIME_ID);
 
-	for (int i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, take_turns, NULL);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, run, (void *)i);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	return now(CLOCK_PROCESS_CPUTIME_ID) - start;
@@ -92,6 +113,7 @@ static void *idle(void *arg)
 int main(int argc, char **argv)
 {
 	pthread_t thread;
+	int64_t took;
 	long rate;
 
 	if (argc != 4)
@@ -110,6 +132,10 @@ int main(int argc, char **argv)
 	/* Where there has never been a second thread, libc's locks are cheaper. */
 	pthread_create(&thread, NULL, idle, NULL);
 	pthread_join(thread, NULL);
-	printf("%.2f\n", (double)(strcmp(argv[1], "pair") ? contended() : pair()) / (double)rounds);
+	if (!strcmp(argv[1], "pair"))
+		took = pair();
+	else
+		took = together(strcmp(argv[1], "many") ? take_turns : take_any);
+	printf("%.2f\n", (double)took / (double)rounds);
 	return 0;
 }
