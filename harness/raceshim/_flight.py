@@ -177,6 +177,6 @@ def _why(process: ProcessLog) -> str:
     if _STATIC in image and _LINKED not in image:
         return (
             f"no last events of {who}: its detector is linked in, and tells no library of its "
-            "reports; emit events with <raceshim/trace.h> and link libraceshim.a"
+            "reports; link it by raceshim cc -Wl,-u,rsh_flight_start"
         )
     return f"no last events of {who}: it has left no file (a static program, a changed environment)"

@@ -119,6 +119,18 @@ def test_a_program_that_is_not_linked_with_the_library(
         assert "tells no library of its reports" in done.stdout
 
 
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_a_flag_at_the_link_is_enough(raceshim: Raceshim, compiler: str, tmp_path: Path) -> None:
+    (tmp_path / "race.c").write_text(UNLINKED)
+    flags = ("-Wl,-u,rsh_flight_start", "race.c", "-pthread", "-o", "race")
+    raceshim("cc", "--compiler", compiler, *flags, cwd=tmp_path)
+    words = ("--flight", "flights", "--json", "r.json")
+    done = raceshim("gate", *words, "--", "./race", cwd=tmp_path, status=1)
+    (finding,) = json.loads((tmp_path / "r.json").read_text())["findings"]
+    assert finding["flight"]["reason"] == "report 1"
+    assert "no last events" not in done.stdout
+
+
 def test_it_is_for_one_run_of_a_command(raceshim: Raceshim, tmp_path: Path) -> None:
     for words in (("--runs", "2", "--flight", "x", "--", "true"), ("--flight", "x", tmp_path)):
         raceshim("gate", *words, cwd=tmp_path, status=2)
