@@ -273,9 +273,10 @@ def judge_logs(  # noqa: PLR0913, PLR0917 - what a verdict rests on
     `folder` and `root` are the command's and the project's, if they are not those of this process.
     """
     from raceshim._gate import CommandRun, judge_command  # noqa: PLC0415
-    from raceshim.evidence._processes import read_processes  # noqa: PLC0415 - see the top
+    from raceshim.evidence._crash import with_crashes  # noqa: PLC0415 - see the top
+    from raceshim.evidence._processes import read_processes  # noqa: PLC0415
 
-    logged = read_processes(logs, names)
+    logged = with_crashes(read_processes(logs, names))
     started = frozenset(logs.started())
     planted = None
     printed, terminals = _printed(tee, logged)

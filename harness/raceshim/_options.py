@@ -240,8 +240,8 @@ OPTIONS = {
             str,
             "start",
             "how a process proves that the detector watched it: start = a line when it starts and "
-            "a record when it ends, so a silent crash makes the verdict inconclusive, and so does "
-            "an unknown end; exit = the record alone, where tests kill what they have started",
+            "a record when it ends, so a silent crash is noticed, and an unknown end makes the "
+            "verdict inconclusive; exit = the record alone, where tests kill what they start",
             choices=("exit", "start"),
         ),
         Option(

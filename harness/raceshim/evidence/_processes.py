@@ -79,7 +79,7 @@ def _read(path: Path, logs: LogFolder, names: Names | None) -> ProcessLog:
     detector = detector_of(parsed)
     if record is None or detector in _OTHERS:
         detector = "thread" if started else detector
-        program = record.program if record else None
+        program = record.program if record else logs.ends.program(int(pid))
         status = logs.ends.status(int(pid))
         return ProcessLog(
             detector, int(pid), program, completed=False, parsed=parsed, status=status

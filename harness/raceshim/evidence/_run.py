@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -45,6 +46,8 @@ _DEFAULTS = {
 _EXIT_RECORD = dict.fromkeys(("TSAN_OPTIONS", "UBSAN_OPTIONS"), "print_module_map=1")
 #: Names the folder of a canary's claims; see `_canary`, which is not imported without need.
 CANARY_CLAIMS = "RACESHIM_CANARY_CLAIMS"
+#: What the gate itself may have put in front of a command; it becomes the command by exec.
+_RUNNERS = ("setarch", "-R")
 _GRACE = 2.0
 #: The log folders of what runs now, by thread; an interrupt reaches only the main one.
 _active: dict[LogFolder, int] = {}
@@ -159,6 +162,8 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     finally:
         with _lock:
             _active.pop(logs, None)
+    crashed = process.returncode < 0
+    logs.ends.learn(process.pid, process.returncode, _program_of(command, cwd) if crashed else None)
     seconds = time.monotonic() - start
     return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
 
@@ -320,6 +325,19 @@ def _command_of(pid: int) -> str:
 def _quoted(value: str) -> str:
     """Quote a value for a runtime's option parser, to which `:` is a separator."""
     return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+def _program_of(command: Sequence[str], folder: Path | None) -> str | None:
+    """Return the file that a command runs, if that is a program with a detector itself."""
+    from raceshim.evidence._instrumented import examine  # noqa: PLC0415 - most commands do not crash
+
+    name = next((word for word in command if word not in _RUNNERS), "")
+    found = shutil.which(name) if folder is None or "/" not in name else str(folder / name)
+    if found is None:
+        return None
+    path = Path(found).resolve()
+    known = examine(str(path))
+    return str(path) if known is not None and known.kind == "program" and known.runtime else None
 
 
 def _text(data: bytes | None) -> str:

@@ -15,6 +15,8 @@ and thread ids, sizes and the SUMMARY line are no part of it.
     mutex           the misuse                                          2
     all others      the first stack                                     1
 
+A crash of which no detector has told has no stack: the program stands for it, and the signal.
+
 Two frames where the first is so often a project's own wrapper (`xmalloc`, `spawn`) that it would
 stand for every bug of the kind.
 
@@ -88,6 +90,8 @@ _OTHER_KINDS: tuple[tuple[str, str], ...] = (
     ("Leak_", "leak"),
     ("Uninit", "uninitialized"),
 )
+#: The detector of what the gate itself has seen.
+_OURS = "raceshim"
 _DETECTOR_CLASSES = {
     "AddressSanitizer": "memory",
     "HWAddressSanitizer": "memory",
@@ -97,11 +101,12 @@ _DETECTOR_CLASSES = {
     "Helgrind": "mutex",
     "DRD": "mutex",
     "Memcheck": "memory",
-    "raceshim": "hang",
+    _OURS: "hang",
 }
 #: Kinds that end the program, whichever detector was there to tell.
 _DEATHS = re.compile(
-    r"(?:SEGV|ABRT|FPE|ILL|BUS|TRAP|stack-overflow|out-of-memory|requested allocation size)\b"
+    r"(?:SIG[A-Z]+|SEGV|ABRT|FPE|ILL|BUS|TRAP|stack-overflow|out-of-memory"
+    r"|requested allocation size)\b"
 )
 _EDGE = re.compile(r"Mutex M\d+ acquired here while holding|followed by a later acquisition")
 _THREAD = re.compile(r"^Thread #\d+:? ")
@@ -149,7 +154,7 @@ def fingerprint(report: Report, roots: Sequence[str] = ()) -> Fingerprint:
     longer: list[Site] = []
     doubts = [] if report.complete else ["the report is incomplete"]
     for stack in stacks:
-        frames, doubt = _frames(report, stack)
+        frames, doubt = _frames(report, stack, kind_class)
         if kind_class == "hang":
             # Threads that wait at the same place may be any number; those of libraries are many.
             own = [frame for frame in frames if origin(frame) is Origin.PROGRAM]
@@ -238,8 +243,10 @@ def _stacks(report: Report, kind_class: str) -> list[Stack]:
     return chosen or list(stacks[:1])
 
 
-def _frames(report: Report, stack: Stack) -> tuple[list[Frame], list[str]]:
+def _frames(report: Report, stack: Stack, kind_class: str) -> tuple[list[Frame], list[str]]:
     """Return a stack's frames from the first of the program's on, and what there is to doubt."""
+    if report.detector == _OURS and kind_class == "died":
+        return list(stack.frames), ["a crash without a stack: the program stands for the place"]
     if not stack.restored or not stack.frames:
         return [], ["the detector has lost a stack"]
     frames = list(_distinct(stack.frames))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from raceshim.finding._fingerprint import KIND_CLASSES, Fingerprint, Site, fingerprint, parts
@@ -67,6 +68,8 @@ class Finding:
     def title(self) -> str:
         """One line that says what and where: `data race in bump / reset`."""
         names = [bare_function(access.function or "?") for access in self.accesses]
+        if self.kind_class == "died" and self.programs and not names:
+            names = [PurePath(self.programs[0]).name]
         return f"{self.kind} in {' / '.join(names)}" if names else self.kind
 
 
@@ -100,7 +103,7 @@ def finding_of(report: Report, known: Fingerprint, program: str | None) -> Findi
         long_key=known.long_key,
         kind=report.kind,
         kind_class=known.kind_class,
-        accesses=tuple(_access(site) for site in known.sites),
+        accesses=() if _is_placeless(known) else tuple(_access(site) for site in known.sites),
         report=report,
         count=1,
         pids=() if report.pid is None else (report.pid,),
@@ -108,6 +111,12 @@ def finding_of(report: Report, known: Fingerprint, program: str | None) -> Findi
         ways=(known.long_key,),
         doubts=known.doubts,
     )
+
+
+def _is_placeless(known: Fingerprint) -> bool:
+    """Whether it is a crash of which nothing but the program is known."""
+    frames = [site.frame for site in known.sites if site.frame is not None]
+    return known.kind_class == "died" and not any(f.function or f.file or f.offset for f in frames)
 
 
 def _access(site: Site) -> FindingAccess:

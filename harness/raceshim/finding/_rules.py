@@ -352,11 +352,12 @@ _RULES: tuple[tuple[str, Rule], ...] = (
         ),
     ),
     (
-        r"^(SEGV|BUS|ILL|ABRT|TRAP|stack-overflow|DEADLYSIGNAL|deadly signal)",
+        r"^(SEGV|BUS|ILL|ABRT|TRAP|SIG[A-Z]+$|stack-overflow|DEADLYSIGNAL|deadly signal)",
         Rule(
             "crash",
             "Crash under the detector",
-            "The program was ended by a deadly signal. What it would have done afterwards, and "
+            "The program was ended by a deadly signal, or by itself (abort, a failed assertion, a "
+            "trap). What it would have done afterwards, and "
             "which races that had, nobody knows.",
             "Fix the crash first; then run again.",
             cwe=119,
