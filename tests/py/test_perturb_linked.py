@@ -65,6 +65,27 @@ def test_each_hook_is_led_to_and_there() -> None:
     assert {"pthread_create", "__tsan_read4", "__tsan_atomic64_compare_exchange_val"} <= set(hooks)
 
 
+@ALL
+def test_annotations_are_events(tmp_path: Path, compiler: str) -> None:
+    """What a program says of its own locks and orders: in front of the detector, each time."""
+    shim = ROOT / "shim" / "src"
+    objects = []
+    for source in (shim / "perturb" / "linked.c", SOURCES / "count.c"):
+        objects.append(tmp_path / f"{source.stem}.o")
+        words = ("-O2", f"-I{shim}", "-c", source, "-o", objects[-1])
+        subprocess.run([compiler, *words], check=True)
+    program = tmp_path / "points"
+    include = f"-I{_prefix.prefix()}/include"
+    words = ("-fsanitize=thread", "-O1", include, SOURCES / "points.c", *objects)
+    subprocess.run([compiler, *words, f"-Wl,@{WRAPS}", "-pthread", "-o", program], check=True)
+
+    def given(times: int) -> int:
+        done = subprocess.run([program, str(times)], check=True, capture_output=True, text=True)
+        return int(done.stderr.split("events ")[1].split()[1])
+
+    assert given(7) - given(0) == 7
+
+
 def test_only_executables_under_the_detector_are_linked_so(
     raceshim: Raceshim, tmp_path: Path
 ) -> None:

@@ -150,12 +150,12 @@ def test_one_run_that_shows_a_race_will_do_where_others_are_silent(
 def test_a_folder_is_searched_under_policies(raceshim: Raceshim, tmp_path: Path) -> None:
     (tmp_path / "race_order.c").write_text(ORDER)
     result = tmp_path / "result.json"
-    words = ("--runs", "64", "--policy", "pct", "--until-found", "--json", result, tmp_path)
+    words = ("--runs", "24", "--policy", "pct", "--until-found", "--json", result, tmp_path)
     raceshim("gate", "--build-dir", tmp_path / "built", *words, status=0)
     found: dict[str, Any] = json.loads(result.read_text())
     main, control = found["programs"]
     assert (main["variant"], main["verdict"]) == ("main", "right")
     assert main["right"] == 1  # and no run after it
-    assert (control["variant"], control["verdict"], control["right"]) == ("control", "right", 64)
+    assert (control["variant"], control["verdict"], control["right"]) == ("control", "right", 24)
     raceshim("gate", "--budget", "1s", "--policy", "auto", tmp_path, status=None)
     assert "takes no" not in raceshim("gate", "--shard", "1/2", tmp_path, status=2).stderr

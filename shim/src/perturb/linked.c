@@ -54,6 +54,20 @@ int rshi_wrap_pthread_create RSHI_CREATE_PARAMETERS
 	                                child ? child : arg);
 }
 
+/* What the program tells the detector of its own locks, and of orders that it cannot see. */
+#define RSHI_POINT(name, event, parameters, arguments)                                             \
+	RSHI_REAL(void, name, parameters)                                                          \
+	void rshi_wrap_##name parameters                                                           \
+	{                                                                                          \
+		rshi_perturb(event, a);                                                            \
+		rshi_real_##name arguments;                                                        \
+	}
+RSHI_POINT(__tsan_acquire, RSHI_TRIES, (void *a), (a))
+RSHI_POINT(__tsan_release, RSHI_GIVES, (void *a), (a))
+RSHI_POINT(__tsan_mutex_pre_lock, RSHI_TRIES, (void *a, unsigned b), (a, b))
+RSHI_POINT(__tsan_mutex_post_unlock, RSHI_GIVES, (void *a, unsigned b), (a, b))
+RSHI_POINT(__tsan_mutex_pre_signal, RSHI_GIVES, (void *a, unsigned b), (a, b))
+
 #define RSHI_TOUCH(name)                                                                           \
 	RSHI_REAL(void, __tsan_##name, (void *a))                                                  \
 	void rshi_wrap___tsan_##name(void *a)                                                      \

@@ -31,8 +31,10 @@
 #define STEPS_TO_COME   4000u
 /* Of a turn: somebody waits for a sign of life. */
 #define ASKED           0x80000000u
-/* A thread loses its priority at so many of its events. */
+/* A thread loses its priority at so many of its events, at most. */
 #define CHANGES         3u
+/* Who has been woken gets so many chances to come before it is decided who goes on. */
+#define STEPS_TO_WAKE   2u
 #define HIGHEST         0x40000000u
 #define MIDDLE          0x10000000u
 
@@ -60,10 +62,13 @@ static struct page {
 
 /* How the run's seed says that priorities change. */
 static struct {
-	bool makers;   /* a thread that makes others comes first, so that all of them are there */
-	bool walk;     /* at chance, again and again; otherwise a few times, to the lowest */
-	bool touches;  /* plain accesses count as events */
-	uint32_t span; /* changes are within so many (2^n) events, or so far apart */
+	bool makers;     /* a thread that makes others comes first, so that all of them are there */
+	bool walk;       /* at chance, again and again; otherwise a few times, to the lowest */
+	bool touches;    /* plain accesses count as events */
+	uint32_t span;   /* changes are within so many (2^n) events, or so far apart */
+	uint32_t breaks; /* one of so many times behind what synchronises; 0: never */
+	uint32_t
+	        most; /* of a thread's changes; without any, the order of threads is all there is */
 } style;
 
 __thread struct rshi_mine rshi_mine;
@@ -79,6 +84,7 @@ static __thread struct {
 	uint32_t left;    /* what rshi_mine was given */
 	uint32_t meets;
 	bool begun;
+	bool met; /* its last event may have woken others, or itself */
 } me __attribute__((tls_model("initial-exec")));
 
 /* What somebody who waits has seen of the one whose turn it is. */
@@ -158,7 +164,7 @@ static void choose_distance(void)
 
 	if (style.walk)
 		me.events = 1 + (uint32_t)(word >> 8 & ((1u << style.span) - 1));
-	else if (me.changes < CHANGES) /* as likely among the next two as the next four, ... */
+	else if (me.changes < style.most) /* as likely among the next two as the next four, ... */
 		me.events = 1 + (uint32_t)(word >> 8 & ((1u << (word % (style.span + 1))) - 1));
 	else
 		me.events = 0;
@@ -169,8 +175,12 @@ static void grant(void)
 {
 	const uint32_t most = me.events && me.events < LONGEST_TURN ? me.events : LONGEST_TURN;
 
-	me.meets = rshi_mine.meets = most;
-	me.left = rshi_mine.left = style.touches ? most : LONGEST_TURN;
+	me.meets = most;
+	me.left = style.touches ? most : LONGEST_TURN;
+	if (me.met) /* behind what synchronises the next access is an event, whatever the style */
+		me.meets = me.left = 1;
+	rshi_mine.meets = me.meets;
+	rshi_mine.left = me.left;
 }
 
 static void change_priority_locked(void)
@@ -212,7 +222,7 @@ static bool take_place_locked(void)
 }
 
 /* Count this event and the accesses since the last one: at some of them the priority changes. */
-static void count_locked(enum rshi_event event)
+static void count_locked(enum rshi_event event, bool met)
 {
 	const uint32_t touches = me.left - rshi_mine.left, meets = me.meets - rshi_mine.meets;
 	uint32_t events = meets + (style.touches ? touches : 0);
@@ -224,6 +234,8 @@ static void count_locked(enum rshi_event event)
 		me.priority = page->lowest--;
 		me.in_turn = 0;
 	}
+	if (met && style.breaks && draw() % style.breaks == 0)
+		me.priority = page->lowest--;
 	if (me.events > events)
 		me.events -= events;
 	else if (me.events && events)
@@ -331,30 +343,21 @@ bool rshi_turns_init(uint64_t seed)
 	const long found = rshi_syscall(__NR_mmap, 0, sizeof(*page), 0x3, 0x22, -1, 0);
 	const uint64_t word = rshi_mix(seed);
 
-	style.makers = word >> 32 & 3;
+	style.makers = word >> 32 & 7;
 	if (found < 0 && found > -4096)
 		return false;
 	if (rshi_syscall(__NR_madvise, found, sizeof(*page), MADV_WIPEONFORK, 0, 0, 0))
 		return false;
 	page = (struct page *)found;
 	/* Each second seed the order of what synchronises, each fourth of everything. */
-	switch (seed & 3) {
-	case 0:
-		style.span = 3 + (uint32_t)(word % 4);
-		break;
-	case 1:
-		style.touches = true;
-		style.span = 4 + (uint32_t)(word % 8);
-		break;
-	case 2:
-		style.walk = true;
-		style.span = (uint32_t)(word % 3);
-		break;
-	default:
-		style.walk = true;
-		style.touches = true;
-		style.span = 1 + (uint32_t)(word % 7);
-	}
+	style.walk = seed >> 1 & 1;
+	style.touches = seed & 1;
+	if (style.walk)
+		style.span = (uint32_t)(word % (style.touches ? 8 : 3));
+	else
+		style.span = (style.touches ? 4 : 2) + (uint32_t)(word % 8);
+	style.most = (uint32_t)(word >> 16) % (CHANGES + 1);
+	style.breaks = word >> 24 & 3 ? 1 + (uint32_t)(word >> 24 & 3) : 0;
 	return true;
 }
 
@@ -372,10 +375,15 @@ void rshi_turns_event(enum rshi_event event, const void *object)
 {
 	const bool waits = event == RSHI_TAKES || event == RSHI_RESTS || event == RSHI_ENDS ||
 	                   (event == RSHI_LOCKS && !is_free(object));
+	const bool met = me.met;
 	struct place *place;
 
 	if (__atomic_load_n(&page->coming, __ATOMIC_RELAXED) && event != RSHI_BEGINS) /* a hint */
 		wait_for_those_coming();
+	if (met)
+		rshi_give_way(STEPS_TO_WAKE);
+	me.met = event == RSHI_TAKES || event == RSHI_LOCKS || event == RSHI_GIVES ||
+	         (event == RSHI_MEETS && style.touches);
 	enter();
 	if (event == RSHI_BEGINS && page->coming)
 		page->coming--;
@@ -387,7 +395,7 @@ void rshi_turns_event(enum rshi_event event, const void *object)
 	}
 	place = &page->places[me.place - 1];
 	page->signs++;
-	count_locked(event);
+	count_locked(event, met);
 	if (event == RSHI_MAKES) {
 		page->coming++;
 		if (style.makers && me.priority < HIGHEST)
