@@ -81,8 +81,6 @@ int main(void)
 	return got != &ends;
 }
 """
-#: Each with the number of its descriptor; sockets have the first two that are free.
-THREADS = [("poll", None), ("recv", "fd"), ("read", "0xffffffffffffffff")]
 WAYS = {"plain": ("clang-19",), **{name: (name, "-fsanitize=thread") for name in COMPILERS}}
 FLAGS = ("-g", "-O1", "-w")
 
@@ -152,8 +150,10 @@ def test_calls_of_libc_have_names(way: str, sdk: Path, tmp_path: Path) -> None:
     count = Counter((e.kind, e.name) for e in trace.events if e.name in {"write", "wait"})
     # The child's call is not of this trace.
     assert count == {(k, n): 1 for k in ("begin", "end") for n in ("write", "wait")}
-    (begin,) = (e for e in trace.events if (e.kind, e.name) == ("begin", "write"))
-    assert ("of", "0x4") in begin.args
+    # Each with its descriptor, the two ends: which they are depends on who opens files meanwhile.
+    of = {e.name: dict(e.args)["of"] for e in trace.events if e.kind == "begin" and e.args}
+    assert of["recv"] != of["write"]
+    assert all(3 <= int(str(of[name]), 16) < 10 for name in ("recv", "write"))
     # The control: nobody has asked for calls.
     trace = traced(program, [locks], ":threads:waits")
     assert not [e for e in trace.events if e.name in {"poll", "recv", "read", "write", "wait"}]
