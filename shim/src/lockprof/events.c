@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a wait, or an unlock that others have waited for, to what is counted under a stack. */
 
-#include <asm/unistd.h>
 #include <errno.h>
 
 #include <raceshim/sigsafe.h>
@@ -182,13 +181,17 @@ void rshi_events_forked(void)
 	rsh_memset_sig(&counted, 0, sizeof(counted));
 }
 
-#define ATTEMPTS 1000
+#define ATTEMPTS 10000
 #define PATIENT  20
+#define NAP      100000 /* nanoseconds */
 
-/* A copy that holds together, as soon as nobody is in the middle of adding to it; whoever is may have
- * to be let run first. In the end, what there is. */
+/*
+ * A copy that holds together, as soon as nobody is in the middle of adding to it. Whoever is may not
+ * run: then sleep, so that it does. After a second, what there is.
+ */
 static void copy(struct rshi_stack_record *r, struct rsh_lock_record *to)
 {
+	static const uint32_t nobody_wakes = 0;
 	uint64_t done;
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -200,7 +203,7 @@ static void copy(struct rshi_stack_record *r, struct rsh_lock_record *to)
 		if (to->count == done)
 			break;
 		if (attempt >= PATIENT)
-			rshi_call_sig(__NR_sched_yield, 0, 0, 0, 0, 0);
+			rshi_futex_wait_sig(&nobody_wakes, 0, NAP);
 	}
 	to->kind = (uint32_t)__atomic_load_n(&r->values[KIND], __ATOMIC_RELAXED);
 	to->n = r->n;
