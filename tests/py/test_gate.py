@@ -125,6 +125,19 @@ def test_crash_that_the_runtime_is_told_to_report_has_its_stack(
 
 
 @ALL
+@pytest.mark.parametrize("halt", ["", ":halt_on_error=1"])
+def test_detector_that_aborts_makes_no_crash_of_a_race(
+    raceshim: Raceshim, programs: Programs, tmp_path: Path, compiler: str, halt: str
+) -> None:
+    path = tmp_path / "result.json"
+    told = {"TSAN_OPTIONS": f"abort_on_error=1{halt}"}
+    races = programs("plain", race=True, compiler=compiler)
+    raceshim("gate", "--json", path, "--", races, status=1, env=told)
+    (finding,) = json.loads(path.read_text())["findings"]
+    assert finding["kind"] == "data race"
+
+
+@ALL
 def test_crash_that_is_swallowed_is_not_clean(
     raceshim: Raceshim, programs: Programs, compiler: str
 ) -> None:

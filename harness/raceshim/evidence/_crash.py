@@ -68,6 +68,8 @@ def _crash_of(process: ProcessLog) -> Report | None:
     number = os.WTERMSIG(process.status)
     if number not in CRASHES or not _fell_silent(process):
         return None
+    if number == signal.SIGABRT and process.parsed.reports:
+        return None  # so ends the detector itself, after a report, with abort_on_error=1
     name = signal.Signals(number).name
     text = f"{name}: process {process.pid} ({process.program}) was ended by this signal\n"
     label = "ended by it, and nobody told of the stack"
