@@ -10,16 +10,15 @@ Outcomes may be joined with `or`; whatever else a run shows makes it wrong.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from raceshim.finding._frames import bare_function
 
 if TYPE_CHECKING:
     from raceshim.report._parse import Failure, Report, Stack
 
 CLEAN, HANG, CRASH = "clean", "hang", "crash"
-#: What compilers append to the name of a function that they split or cloned.
-_CLONE = re.compile(r"\.(part|isra|constprop|cold|lto_priv|llvm)\b.*")
 _ACCESS_ROLES = ("access", "previous")
 #: Kinds of reports that a detector makes of a deadly signal.
 _DEADLY = frozenset({"SEGV", "BUS", "FPE", "ILL", "ABRT", "TRAP", "stack-overflow"})
@@ -128,7 +127,7 @@ def is_right(signs: tuple[Sign, ...], expected: tuple[Outcome, ...]) -> bool:
 
 def function_name(name: str | None) -> str:
     """Return a frame's function as people write it."""
-    return _CLONE.sub("", name or "").removeprefix("__interceptor_")
+    return bare_function(name or "").removeprefix("__interceptor_")
 
 
 def user_function(stack: Stack) -> str:
