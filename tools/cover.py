@@ -42,6 +42,9 @@ NOT_COUNTED = {
     "shim/src/heapprof/layer/allocate.c": "runs before anything else of a program, and jumps away",
     "shim/src/heapprof/layer/next.c": "belongs to allocate.c",
     "shim/src/heapprof/layer/operators.c": "belongs to allocate.c",
+    "shim/src/heapprof/layer/state.c": "belongs to allocate.c",
+    "shim/src/heapprof/layer/linked.c": "belongs to allocate.c, where the linker leads to it",
+    "shim/src/heapprof/layer/operators_linked.c": "belongs to linked.c",
     "shim/src/core/unwind_best_fp_sig.c": "is for processors other than x86-64",
     "shim/src/core/make_visible.c": "is part of the visible build alone",
 }

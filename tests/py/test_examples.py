@@ -17,7 +17,7 @@ EXAMPLES = ROOT / "examples"
 def run(*command: str | Path, cwd: Path, compiler: str = "cc") -> subprocess.CompletedProcess[str]:
     """Run a command with the raceshim of these tests on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "CC": compiler}
+    environment = os.environ | {"PATH": path, "CC": compiler, "PYTEST_ADDOPTS": ""}
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )

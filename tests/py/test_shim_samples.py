@@ -34,7 +34,7 @@ def test_samples_under_thread_sanitizer(compiler: str, builds: Builds) -> None:
         done = subprocess.run(
             [folder / "tests/c" / test], capture_output=True, text=True, check=False, timeout=300
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
         assert done.stdout
 
@@ -48,7 +48,7 @@ def test_the_profiler_for_long(compiler: str, flag: str, builds: Builds) -> None
     for test, *words in LONG:
         command = [folder / "tests/c" / test, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
         assert done.stdout
         print(test, *words, done.stdout)
