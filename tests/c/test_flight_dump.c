@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <raceshim/trace.h>
@@ -44,29 +43,10 @@ static void see(void *arg, const struct trace_event *e)
 
 static void take_dump(struct dump *d)
 {
-	int fd = memfd_create("dump", 0);
-	struct rshi_trace_block block;
-	off_t size;
-	void *bytes;
-
 	memset(d, 0, sizeof(*d));
 	d->r.see = see;
 	d->r.arg = d;
-	CHECK(fd >= 0);
-	CHECK_EQ(rshi_flight_dump_sig(fd), 0);
-	size = lseek(fd, 0, SEEK_END);
-	bytes = malloc((size_t)size);
-	CHECK(bytes);
-	CHECK_EQ(pread(fd, bytes, (size_t)size, 0), size);
-	for (off_t at = 0; at < size; at += block.length) {
-		CHECK(size - at >= (off_t)sizeof(block));
-		memcpy(&block, (char *)bytes + at, sizeof(block));
-		CHECK(block.length <= size - at);
-		trace_feed(&d->r, (char *)bytes + at, block.length);
-	}
-	CHECK(d->r.is_over);
-	free(bytes);
-	CHECK_EQ(close(fd), 0);
+	trace_read_dump(&d->r);
 }
 
 static void test_without_a_recorder(void)

@@ -3,9 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -15,7 +13,6 @@
 #include <raceshim/trace.h>
 
 #include "check.h"
-#include "trace/flight.h"
 #include "trace_reading.h"
 
 #define LONG_MS 1000000u
@@ -201,30 +198,6 @@ static void test_samples_without_room_are_counted(void)
 	trace_forget(&r);
 }
 
-static void read_dump(struct trace_reading *r)
-{
-	struct rshi_trace_block block;
-	int fd = memfd_create("dump", 0);
-	unsigned char *bytes;
-	off_t size;
-
-	CHECK(fd >= 0);
-	CHECK_EQ(rshi_flight_dump_sig(fd), 0);
-	size = lseek(fd, 0, SEEK_END);
-	bytes = malloc((size_t)size);
-	CHECK(bytes);
-	CHECK_EQ(pread(fd, bytes, (size_t)size, 0), size);
-	for (off_t at = 0; at < size; at += block.length) {
-		CHECK(size - at >= (off_t)sizeof(block));
-		memcpy(&block, bytes + at, sizeof(block));
-		CHECK(block.length <= size - at);
-		trace_feed(r, bytes + at, block.length);
-	}
-	CHECK(r->is_over);
-	free(bytes);
-	CHECK_EQ(close(fd), 0);
-}
-
 /* The generation goes on, and so does the batch that the last samples are in. */
 static void test_a_dump_has_the_samples_of_now(void)
 {
@@ -238,7 +211,7 @@ static void test_a_dump_has_the_samples_of_now(void)
 	CHECK_EQ(rsh_flight_start(&o), 0);
 	profile(&c);
 	CHECK_EQ(rsh_cpuprof_stats(&s), 0);
-	read_dump(&r);
+	trace_read_dump(&r);
 	CHECK_EQ(c.samples, s.delivered);
 	CHECK(c.in_burn >= ENOUGH / 2);
 	trace_forget(&r);

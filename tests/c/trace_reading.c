@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <raceshim/trace.h>
 
 #include "check.h"
+#include "trace/flight.h"
 #include "trace_reading.h"
 
 #define NAMES 4096
@@ -323,6 +326,30 @@ void trace_read_all(struct trace_reading *r)
 	CHECK_EQ(n, 0);
 	CHECK_EQ(r->n, 0);
 	CHECK(r->is_over);
+}
+
+void trace_read_dump(struct trace_reading *r)
+{
+	struct rshi_trace_block block;
+	int fd = memfd_create("dump", 0);
+	unsigned char *bytes;
+	off_t size;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(rshi_flight_dump_sig(fd), 0);
+	size = lseek(fd, 0, SEEK_END);
+	bytes = malloc((size_t)size);
+	CHECK(bytes);
+	CHECK_EQ(pread(fd, bytes, (size_t)size, 0), size);
+	for (off_t at = 0; at < size; at += block.length) {
+		CHECK(size - at >= (off_t)sizeof(block));
+		memcpy(&block, bytes + at, sizeof(block));
+		CHECK(block.length <= size - at);
+		trace_feed(r, bytes + at, block.length);
+	}
+	CHECK(r->is_over);
+	free(bytes);
+	CHECK_EQ(close(fd), 0);
 }
 
 void trace_forget(struct trace_reading *r)

@@ -48,6 +48,9 @@ void trace_read_all(struct trace_reading *r);
 /* What is there, until @generations have been read to their end. */
 void trace_read_generations(struct trace_reading *r, uint64_t generations);
 
+/* All of a dump of the flight recorder that runs. */
+void trace_read_dump(struct trace_reading *r);
+
 void trace_forget(struct trace_reading *r);
 
 #endif /* RSH_TESTS_TRACE_READING_H */
