@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from raceshim._files import write_whole
 from raceshim.cover import _inputs, _merge
 from raceshim.cover._output import write_directory
 
@@ -48,6 +49,4 @@ def put(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             head, _, time = place.name.rpartition(".")
             place = folder / f"{head}.{int(time) + 1}"
         if not place.exists():
-            unfinished = folder / f".{place.name}.tmp"
-            unfinished.write_bytes(zlib.decompress(data))
-            unfinished.replace(place)
+            write_whole(place, zlib.decompress(data))

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError, UsageError
+from raceshim._files import write_whole
 from raceshim.cover._units import write_counters, write_meta
 
 if TYPE_CHECKING:
@@ -27,23 +27,13 @@ def write_directory(folder: Path, inputs: Inputs, sums: Sums) -> None:
             )
         for number, meta in sorted(inputs.metas.items()):
             if inputs.wants(number) or any(number in units for units in sums.programs.values()):
-                _write(folder / f"covmeta.{number}", write_meta(meta))
+                write_whole(folder / f"covmeta.{number}", write_meta(meta))
         for program, units in sorted(sums.programs.items()):
             time = max(unit.time for unit in units.values())
             # The program's own unit is the first, and gives the file its name.
             order = sorted(units, key=lambda number: (number != program, number))
             first = order[0]
             data = b"".join(write_counters(units[number]) for number in order)
-            _write(folder / f"covcounters.{first}.0.{time}", data)
+            write_whole(folder / f"covcounters.{first}.0.{time}", data)
     except OSError as error:
         raise ToolError(f"{folder}: {error.strerror}") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is complete when it has its name."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ read as it is.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections import defaultdict
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from raceshim._errors import RaceshimError, ToolError, UsageError
+from raceshim._files import write_whole
 from raceshim._option_values import profile_parts
 from raceshim._prof_options import PROF_OPTIONS
 from raceshim._recording import preloading
@@ -27,14 +27,14 @@ from raceshim.prof._record import Plan, preloaded, summary, wishes
 from raceshim.prof._write import write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from raceshim.prof._model import Frame, Module, Profile
     from raceshim.prof._record import Wish
 
 _SUFFIX = ".pb.gz"
-_FILE = re.compile(r"run-(\d+)\.(?:(\d+)\.)?(cpu|heap|locks)" + re.escape(_SUFFIX))
+_FILE = re.compile(r"run-(\d+)\.(?:\d+\.)?(cpu|heap|locks)" + re.escape(_SUFFIX))
 #: So many files are added up at a time.
 _BATCH = 64
 #: Of one process, or one run: a sum has none of it.
@@ -67,8 +67,9 @@ class Recorder:
             self.path.mkdir(parents=True, exist_ok=True)
             for kind in kinds:
                 self._sum(kind).unlink(missing_ok=True)
-            for file in self._files(set(kinds)):
-                file.unlink(missing_ok=True)
+            for files in self._by_kind().values():
+                for file in files:
+                    file.unlink(missing_ok=True)
         except OSError as error:
             raise UsageError(f"--profile {folder}: {error.strerror}") from None
 
@@ -121,9 +122,7 @@ class Recorder:
     def put(self, parts: Iterable[tuple[str, bytes]]) -> None:
         """Keep what some runs have left elsewhere."""
         for name, data in parts:
-            unfinished = self.path / f".{name}.{os.getpid()}"
-            unfinished.write_bytes(data)
-            unfinished.replace(self.path / name)
+            write_whole(self.path / name, data)
 
     def finish(self) -> tuple[str, ...]:
         """Add everything up; return what there is to say of it."""
@@ -136,7 +135,7 @@ class Recorder:
         return tuple(f"profile of {self.path}: {line}" for line in told)
 
     def _finish(self, wish: Wish) -> list[str]:
-        files = self._by_kind(None).get(wish.kind, [])
+        files = self._by_kind().get(wish.kind, [])
         total, damaged = _added(files)
         if total is None:
             return list(summary(wish, [], damaged))
@@ -149,18 +148,14 @@ class Recorder:
     def _sum(self, kind: str) -> Path:
         return self.path / f"{kind}{_SUFFIX}"
 
-    def _files(self, kinds: Collection[str]) -> Iterator[Path]:
+    def _by_kind(self, runs: Collection[int] | None = None) -> dict[str, list[Path]]:
+        """Return what is there of the kinds that are asked for, of these runs or all."""
+        kinds = {wish.kind for wish in self._wishes}
+        found = defaultdict(list)
         for file in sorted(self.path.iterdir()):
             name = _FILE.fullmatch(file.name)
-            if name is not None and name[3] in kinds:
-                yield file
-
-    def _by_kind(self, runs: Collection[int] | None) -> dict[str, list[Path]]:
-        found = defaultdict(list)
-        for file in self._files({wish.kind for wish in self._wishes}):
-            name = _FILE.fullmatch(file.name)
-            if name is not None and (runs is None or int(name[1]) in runs):
-                found[name[3]].append(file)
+            if name is not None and name[2] in kinds and (runs is None or int(name[1]) in runs):
+                found[name[2]].append(file)
         return found
 
 
