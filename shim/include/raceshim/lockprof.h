@@ -156,7 +156,8 @@ struct rsh_lock_record {
  *	moment, and others may add to it); EINVAL (@got is NULL, or @dst is and @n is not 0).
  * Threads: any; the caller synchronises its memory. Signals: not async-signal-safe.
  * Fork: the child has what it has counted itself.
- * Blocks: at most a second, for a thread that is in the middle of adding to a record and does not run.
+ * Blocks: at most a second, for a thread that is in the middle of adding to a record and does not
+ *	run; then count and delay of that one may not belong together.
  * Loss: none; stacks that there is no room for are added up in one record.
  * Detectors: *@got, and all of the records that there are, are written, in rsh_blockprof_read
  *	called from the caller. No happens-before edge.
@@ -175,7 +176,8 @@ RSH_API int rsh_blockprof_read(struct rsh_lock_record *dst, size_t n, size_t *go
  * Return: as rsh_blockprof_read().
  * Threads: any; the caller synchronises its memory. Signals: not async-signal-safe.
  * Fork: the child has what it has counted itself.
- * Blocks: at most a second, for a thread that is in the middle of adding to a record and does not run.
+ * Blocks: at most a second, for a thread that is in the middle of adding to a record and does not
+ *	run; then count and delay of that one may not belong together.
  * Loss: as rsh_blockprof_read(); and waits that nobody could be charged with: see struct
  *	rsh_lockprof_stats.
  * Detectors: as rsh_blockprof_read(), in rsh_mutexprof_read.
