@@ -42,6 +42,7 @@ NOT_COUNTED = {
     "shim/src/heapprof/layer/allocate.c": "runs before anything else of a program, and jumps away",
     "shim/src/heapprof/layer/next.c": "belongs to allocate.c",
     "shim/src/heapprof/layer/operators.c": "belongs to allocate.c",
+    "shim/src/heapprof/layer/reallocarray.c": "belongs to allocate.c",
     "shim/src/heapprof/layer/state.c": "belongs to allocate.c",
     "shim/src/heapprof/layer/linked.c": "belongs to allocate.c, where the linker leads to it",
     "shim/src/heapprof/layer/operators_linked.c": "belongs to linked.c",

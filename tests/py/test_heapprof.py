@@ -151,6 +151,16 @@ def test_programs_that_know_nothing_of_it(allocator: str, sdk: Path) -> None:
         assert run(*command, env=preloaded(layer, allocator)) == plain
 
 
+def test_a_block_that_grows_stays_with_its_allocator(
+    allocator: str, sdk: Path, tmp_path: Path
+) -> None:
+    """Many have no reallocarray, and are before the layer: in the executable, or by mistake."""
+    layer = sdk / "lib/libraceshim-heap.so"
+    flags = ("clang-19", *FLAGS, "-fno-builtin", "-D_GNU_SOURCE", ROOT / "tests/c/heap_own.c", "-o")
+    run(*flags, tmp_path / "grows", *(() if allocator else ("-DOWN",)))
+    assert run(tmp_path / "grows", env=preloaded(allocator, layer)) == "kept\n"
+
+
 @pytest.mark.parametrize("compiler", ["clang-19", "gcc-12"])
 def test_a_layer_that_a_detector_finds_in_its_way(compiler: str, sdk: Path, tmp_path: Path) -> None:
     """Linked by mistake: the detector's own functions come next, and it tells."""

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* C's functions that allocate and free. */
 
-#include <errno.h>
 #include <stddef.h>
 
 #include <raceshim/sigsafe.h>
@@ -14,7 +13,6 @@ void *layer_malloc(size_t size) LAYER_FUNCTION(malloc);
 void *layer_calloc(size_t n, size_t size) LAYER_FUNCTION(calloc);
 void layer_free(void *p) LAYER_FUNCTION(free);
 void *layer_realloc(void *p, size_t size) LAYER_FUNCTION(realloc);
-void *layer_reallocarray(void *p, size_t n, size_t size) LAYER_FUNCTION(reallocarray);
 void *layer_memalign(size_t alignment, size_t size) LAYER_FUNCTION(memalign);
 void *layer_aligned_alloc(size_t alignment, size_t size) LAYER_FUNCTION(aligned_alloc);
 int layer_posix_memalign(void **p, size_t alignment, size_t size) LAYER_FUNCTION(posix_memalign);
@@ -100,21 +98,6 @@ void *layer_realloc(void *p, size_t size)
 	if (LAYER_LIKELY(!is_due && !layer_may_matter(p)))
 		return layer_next.realloc(p, size);
 	return realloc_due(p, size, is_due);
-}
-
-void *layer_reallocarray(void *p, size_t n, size_t size)
-{
-	size_t whole;
-	int is_due;
-
-	if (__builtin_mul_overflow(n, size, &whole)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	is_due = layer_is_due(whole);
-	if (LAYER_LIKELY(!is_due && !layer_may_matter(p)))
-		return layer_next.realloc(p, whole);
-	return realloc_due(p, whole, is_due);
 }
 
 static LAYER_SEPARATE void *memalign_due(size_t alignment, size_t size)

@@ -36,6 +36,7 @@
 
 /* Whoever needs one part of the library gets all that C programs call. */
 extern const char layer_allocates;
+void *layer_reallocarray(void *p, size_t n, size_t size) LAYER_FUNCTION(reallocarray);
 
 /* The next functions; atomic, at first functions that look. */
 struct layer_next {

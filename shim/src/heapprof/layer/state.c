@@ -13,7 +13,7 @@ void layer_enter(void)
 {
 	const struct rsh_heapprof_layer *profile = rsh_heapprof_layer(RSHI_HEAP_LAYER);
 
-	__asm__ volatile("" : : "r"(&layer_allocates));
+	__asm__ volatile("" : : "r"(&layer_allocates), "r"(layer_reallocarray));
 	if (profile && profile->enter_sig(&layer_gate))
 		layer_profile = profile;
 }
