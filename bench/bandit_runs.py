@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from raceshim.runs._policies import AUTO, MIXED, SINGLE
+from raceshim.runs._policies import AUTO, MIXED, TURNS
 
 
 def gated(program: Path, policy: str, runs: int) -> dict[str, Any]:
@@ -36,14 +36,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=48, help="of each program under each policy")
     parser.add_argument("programs", type=Path, nargs="+")
     options = parser.parse_args()
-    print("| program | policy | runs: " + " | ".join(SINGLE) + " | shown |")
-    print("|---|---|" + "--:|" * (len(SINGLE) + 1))
+    policies = tuple(dict.fromkeys(TURNS))
+    print("| program | policy | runs: " + " | ".join(policies) + " | shown |")
+    print("|---|---|" + "--:|" * (len(policies) + 1))
     total = dict.fromkeys((MIXED, AUTO), 0)
     for program in options.programs:
         for policy in total:
             told = gated(program, policy, options.runs)
             total[policy] += told["races"]
-            spent = " | ".join(str(told["policies"].get(name, 0)) for name in SINGLE)
+            spent = " | ".join(str(told["policies"].get(name, 0)) for name in policies)
             print(f"| {program.name} | {policy} | {spent} | {told['races']} |", flush=True)
     for policy, shown in total.items():
         print(f"{policy}: {shown} runs with a finding of {options.runs * len(options.programs)}")

@@ -7,7 +7,7 @@ folder may hold the same programs linked with `raceshim cc --schedules=yes`, whi
 then measured with; `plain` always runs the first.
 
 All arms take turns, so that all of them meet the same load, and each run has a schedule seed of its
-own. The input seed is the same for all runs unless it is said otherwise. Every run is a line of
+own; a policy that has two turns in the rotation has two runs for each one of the others. The input seed is the same for all runs unless it is said otherwise. Every run is a line of
 JSON in the file of results, which a second call goes on with; `--tell` adds up what is there.
 
 Nothing is drawn by chance in the sums: what 4 runs of the rotation are expected to find follows
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raceshim.cc import _prefix
-from raceshim.runs._policies import PINNED, PRELOADED, SINGLE
+from raceshim.runs._policies import PINNED, PRELOADED, TURNS
 from raceshim.runs._rates import wilson
 
 if TYPE_CHECKING:
@@ -116,14 +116,15 @@ def verdicts(folder: Path, listed: Path | None) -> dict[str, str]:
 
 
 def measure(options: argparse.Namespace, names: Sequence[str], arms: Sequence[str]) -> None:
-    """Run all programs in all arms, and keep each run."""
+    """Run all programs in all arms, and keep each run. An arm may be there twice."""
     done = Counter((one.program, one.arm) for one in read(options.results))
     folder = {arm: options.folder if arm == PLAIN else options.linked for arm in arms}
 
     def work() -> Iterator[tuple[str, str, int]]:
-        for number in range(options.runs):
+        for turn in range(options.runs):
             for name in names:
-                for arm in arms:
+                for place, arm in enumerate(arms):
+                    number = turn * arms.count(arm) + arms[:place].count(arm)
                     if number >= done[name, arm]:
                         yield name, arm, number
 
@@ -222,12 +223,11 @@ def _tell_group(
             cell.found += row[arm].found
             cell.cpu += row[arm].cpu
         _tell_cell(arm, cell)
-    both = Cell(
-        sum(total[a].runs for a in rotation),
-        sum(total[a].found for a in rotation),
-        0,
-        sum(total[a].cpu for a in rotation),
-    )
+    both = Cell()
+    for arm in set(rotation):  # whose runs are as many as its turns
+        both.runs += total[arm].runs
+        both.found += total[arm].found
+        both.cpu += total[arm].cpu
     _tell_cell("rotation", both)
     plain = total[PLAIN]
     if plain.found:
@@ -258,12 +258,12 @@ def main() -> int:
     parser.add_argument("--linked", type=Path, help="the same, linked with --schedules=yes")
     parser.add_argument("--verdicts", type=Path, help="lines of NAME race|clean|unknown")
     parser.add_argument("--results", type=Path, required=True, help="JSON lines, gone on with")
-    parser.add_argument("--runs", type=int, default=12)
+    parser.add_argument("--runs", type=int, default=12, help="of each program in each turn")
     parser.add_argument("--inputs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=10.0)
-    parser.add_argument("--policies", default=",".join(SINGLE))
+    parser.add_argument("--policies", default=",".join(TURNS), help="the rotation")
     parser.add_argument("--only", default="", help="programs whose name has this")
     parser.add_argument("--by", type=Path, help="results that say how hard a program is")
     parser.add_argument("--tell", action="store_true", help="run nothing")

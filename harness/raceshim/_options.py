@@ -181,8 +181,9 @@ OPTIONS = {
             str,
             None,
             "how schedules are made unlikely, with commas: none, pin (one processor), noise "
-            "(threads are held up where they synchronise), pct (priorities by chance), mixed (all "
-            "in turn, the default for several runs), auto (more of those that find)",
+            "(threads are held up where they synchronise), pct (priorities by chance), mixed "
+            "(none,pct,noise,pct in turn, the default for several runs), auto (more of those that "
+            "find)",
             metavar="POLICY,...",
         ),
         Option("seed", seed, 1, "the first seed of a schedule (1)", metavar="N"),

@@ -79,7 +79,7 @@ class Series:
     @property
     def perturbed(self) -> bool:
         """Whether any run is not as the system schedules: then a race need not show in each."""
-        return self._plan.policies != (PLAIN,)
+        return set(self._plan.policies) != {PLAIN}
 
     @contextmanager
     def case(self) -> Iterator[Turns]:

@@ -470,6 +470,11 @@ def test_what_cannot_be_tested_is_told(
     assert (
         "were inconclusive: the command failed" in ask(*failing, *build, *program, status=4).stdout
     )
+    # A policy that has two turns of four has two runs of four.
+    ends = ("--policy", "mixed", "--good", names[RACY - 1], "--bad", names[RACY + 1])
+    done = ask(*ends, *build, *program, status=0)
+    assert f"came with {names[RACY][:12]}" in done.stdout
+    assert "0 of 4 runs" in done.stdout
     # What is asked for in another way.
     same = ("--good", names[-1], *program)
     assert "no commit between" in ask(*same, status=2).stderr

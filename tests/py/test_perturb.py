@@ -15,7 +15,7 @@ import pytest
 from harness_programs import COMPILERS
 from raceshim.cc import _prefix
 from raceshim.runs._plan import Plan
-from raceshim.runs._policies import SINGLE, Bandit, adapted, policies_of
+from raceshim.runs._policies import TURNS, Bandit, adapted, policies_of
 
 if TYPE_CHECKING:
     from harness_programs import Programs, Raceshim
@@ -133,15 +133,16 @@ def test_pct_changes_priorities_a_few_times(decide: Decide) -> None:
 
 def test_policies_are_a_list() -> None:
     assert policies_of("none") == ("none",)
-    assert policies_of("mixed") == policies_of("auto") == SINGLE
-    assert policies_of("pct,none,pct") == ("pct", "none")
+    assert policies_of("mixed") == policies_of("auto") == TURNS
+    assert policies_of("pct,none,pct") == ("pct", "none", "pct")  # as it was written
+    assert policies_of("mixed,pin") == (*TURNS, "pin")
     with pytest.raises(ValueError, match="'fast' is no policy"):
         policies_of("none,fast")
 
 
 def spent(rates: dict[str, float], runs: int) -> Counter[str]:
     """Return what a bandit spends where a policy shows one thing in every 1/rate-th of its runs."""
-    bandit, had, found = Bandit(SINGLE), Counter[str](), Counter[str]()
+    bandit, had, found = Bandit(TURNS), Counter[str](), Counter[str]()
     for task in adapted(Plan(runs), bandit):
         had[task.policy] += 1
         if had[task.policy] * rates.get(task.policy, 0) >= found[task.policy] + 1:
@@ -154,7 +155,7 @@ def spent(rates: dict[str, float], runs: int) -> Counter[str]:
 
 def test_a_bandit_spends_where_findings_come_from() -> None:
     assert spent({"pct": 0.5}, 200)["pct"] > 100
-    assert spent({"pin": 0.5}, 200)["pin"] > 100
+    assert spent({"noise": 0.5}, 200)["noise"] > 100
     even = spent({}, 200)
     assert min(even.values()) >= 40  # nobody knows better
     assert min(spent({"pct": 0.5}, 200).values()) >= 5  # none is given up
@@ -176,7 +177,7 @@ def test_policies_report_nothing_of_clean_programs(
         program = programs(body, compiler=compiler)
         words = ("--runs", "8", "--policy", "mixed", "--", program)
         result = result_of(raceshim, tmp_path, *words, status=0)
-        assert result["runs"]["policies"] == dict.fromkeys(SINGLE, 2)
+        assert result["runs"]["policies"] == {"none": 2, "noise": 2, "pct": 4}
 
 
 @ALL
@@ -194,9 +195,8 @@ def test_policies_hide_no_race_and_leave_no_mark_in_it(
     result = result_of(raceshim, tmp_path, *words, status=1)
     (finding,) = result["findings"]
     # An edge that a policy made would hide this one, which every run shows.
-    assert {name: s["shown"] for name, s in finding["rate"]["by_policy"].items()} == dict.fromkeys(
-        SINGLE, 3
-    )
+    shown = {name: share["shown"] for name, share in finding["rate"]["by_policy"].items()}
+    assert shown == {"none": 3, "noise": 3, "pct": 6}
     lines = tmp_path / "lines"
     raceshim("gate", "--results", lines, *words, status=1)
     for line in lines.read_text().splitlines():
@@ -218,10 +218,13 @@ def test_a_policy_is_what_the_command_gets(raceshim: Raceshim, tmp_path: Path) -
     every = str(len(os.sched_getaffinity(0)))
     assert [line.split() for line in out.read_text().splitlines()] == [
         ["0", "quiet", every],
-        ["1", "quiet", "1"],
+        ["1", "pct:7", "1", "library"],
         ["2", "noise:7", every, "library"],
-        ["3", "pct:7", "1", "library"],
+        ["3", "pct:8", "1", "library"],
     ]
+    out.unlink()
+    raceshim("gate", "--runs", "2", "--policy", "pin", "--", "sh", script, status=4)
+    assert out.read_text().splitlines() == ["0 quiet 1 ", "1 quiet 1 "]
     assert (
         "'loud' is no policy"
         in raceshim("gate", "--runs", "2", "--policy", "loud", "--", "true", status=2).stderr

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
+from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raceshim.runs._plan import Plan, Task
+from raceshim.runs._policies import TURNS, Bandit, adapted
 from raceshim.runs._rates import missed, percent, rarest, runs_to, sureness, wilson
 from raceshim.runs._tally import Tally
 
@@ -77,7 +80,7 @@ def test_no_rate_is_rounded_to_none_or_all() -> None:
     st.integers(0, 300),
     st.integers(1, 7),
     st.integers(1, 4),
-    st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True),
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=4),
 )
 def test_shards_have_each_run_once(
     runs: int, shards: int, inputs: int, policies: list[str]
@@ -104,6 +107,26 @@ def test_a_task_is_a_function_of_its_number() -> None:
         Task(4, "none", 1, 10),
         Task(7, "pin", 2, 10),
     ]
+
+
+def test_each_turn_of_a_policy_has_the_next_seed() -> None:
+    plan = Plan(None, TURNS, seed=5)
+    assert [(task.policy, task.schedule_seed) for task in islice(plan.tasks(), 8)] == [
+        *(("none", 5), ("pct", 5), ("noise", 5), ("pct", 6)),
+        *(("none", 6), ("pct", 7), ("noise", 6), ("pct", 8)),
+    ]
+
+
+def test_a_bandits_runs_go_through_all_seeds_and_shards_have_others() -> None:
+    chosen = [
+        task
+        for which in (1, 2)
+        for task in adapted(Plan(800, TURNS, inputs=2, shard=(which, 2)), Bandit(TURNS))
+    ]
+    assert len({(t.policy, t.input_seed, t.schedule_seed) for t in chosen}) == 800
+    of_pct = Counter(task.schedule_seed % 4 for task in chosen if task.policy == "pct")
+    assert len(of_pct) == 4  # its styles follow from the last two bits
+    assert max(of_pct.values()) <= min(of_pct.values()) + 2
 
 
 def test_a_tally_counts_policies_and_inputs_apart() -> None:

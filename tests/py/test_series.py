@@ -13,7 +13,7 @@ from raceshim._programs import load_program
 from raceshim._series import PLAIN, Series, series_of
 from raceshim._verdicts import CaseVerdict, ProgramRun
 from raceshim.cc._compilers import find
-from raceshim.runs._policies import SINGLE
+from raceshim.runs._policies import TURNS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,10 +91,11 @@ def test_runs_alone_are_plain_and_strict() -> None:
 
 def test_a_policy_a_time_or_a_search_takes_turns() -> None:
     mixed = series(runs=8, policy="mixed")
-    assert policies(mixed) == [*SINGLE, *SINGLE]
+    assert policies(mixed) == [*TURNS, *TURNS]
     assert mixed.perturbed
     assert not series(runs=8, policy="none").perturbed
-    assert policies(series(runs=3, until_found=True)) == list(SINGLE[:3])
+    assert not series(runs=8, policy="none,none").perturbed
+    assert policies(series(runs=3, until_found=True)) == list(TURNS[:3])
 
 
 def test_programs_share_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,7 +132,7 @@ class Bisection:
         self.commits[bad] = self.repository.describe(bad)
         shows, patience = SHOWS, UNSEEN
         if told is not None:
-            shows, patience = 1, math.ceil(told.silent(_DISBELIEF))
+            shows, patience = 1, self._rounds(told.silent(_DISBELIEF))
         self.lab.measure(end, shows, patience)
         if end.shown < shows:
             self._say(self._unseen(end))
@@ -142,8 +142,11 @@ class Bisection:
         return end
 
     def _measured(self, end: Tested) -> Measured:
+        return Measured(end.shown, self._rounds(end.runs))
+
+    def _rounds(self, runs: float) -> int:
         # A round that has begun counts whole: its first policies may be the better ones.
-        return Measured(end.shown, math.ceil(end.runs / self.lab.round) * self.lab.round)
+        return math.ceil(runs / self.lab.round) * self.lab.round
 
     def _unseen(self, end: Tested) -> Iterator[str]:
         of = f"{end.shown} of {end.runs} runs"

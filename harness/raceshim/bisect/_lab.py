@@ -16,6 +16,7 @@ import os
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raceshim._command import Bench
@@ -24,6 +25,7 @@ from raceshim._repeat import run_tasks, setting_of
 from raceshim.bisect._search import Verdict
 from raceshim.evidence._logs import LogFolder
 from raceshim.evidence._run import run
+from raceshim.runs._plan import SEEDS_APART
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +80,7 @@ class Lab:
 
     @property
     def round(self) -> int:
-        """Return how many runs make every policy and every input come up once."""
+        """Return how many runs give every policy its turns with every input once."""
         return len(self._plan.policies) * self._plan.inputs
 
     def measure(self, bad: Tested, shows: int, patience: int) -> None:
@@ -104,11 +106,10 @@ class Lab:
             if why is not None:
                 one.why, one.verdict = why, Verdict.SKIPPED
             else:
-                quota = needed // self.round
                 self._run(
                     one,
                     lambda: one.shown > 0 or one.runs >= needed,
-                    quota,
+                    needed // self.round,
                     lambda: f"{one.runs} of {needed} runs",
                 )
                 if one.shown:
@@ -152,7 +153,7 @@ class Lab:
         return "\n".join(["does not build", *lines])
 
     def _run(
-        self, one: Tested, done: Callable[[], bool], quota: int | None, how_far: Callable[[], str]
+        self, one: Tested, done: Callable[[], bool], rounds: int | None, how_far: Callable[[], str]
     ) -> None:
         """Run until it is done, or the commit cannot be tested."""
         settings = self._settings
@@ -161,7 +162,7 @@ class Lab:
             with Bench(self._command, settings, settings.detector, only_looks=True) as bench:
                 setting = setting_of(self._command, settings, settings.detector)
                 while not done() and not _is_hopeless(one):
-                    tasks = self._tasks(one, quota)
+                    tasks = self._tasks(one, rounds)
                     with contextlib.closing(run_tasks(bench, setting, tasks, jobs, None)) as ended:
                         for result in ended:
                             self._count(one, result)
@@ -173,14 +174,18 @@ class Lab:
         finally:
             self._state.save()
 
-    def _tasks(self, one: Tested, quota: int | None) -> Iterator[Task]:
-        """Return the next runs; with a quota so many as are missing if all of them count."""
+    def _tasks(self, one: Tested, rounds: int | None) -> Iterator[Task]:
+        """Return the next runs; so many as are missing of the rounds if all of them count."""
         begun = Counter(one.slots)
-        every = {_slot(self._task(number)) for number in range(self.round)}
-        while quota is None or any(begun[slot] < quota for slot in every):
+        turns = Counter(_slot(self._task(number)) for number in range(self.round))
+
+        def missing(slot: str) -> bool:
+            return rounds is None or begun[slot] < rounds * turns[slot]
+
+        while any(map(missing, turns)):
             task = self._task(self._state.number)
             self._state.number += 1
-            if quota is None or begun[_slot(task)] < quota:
+            if missing(_slot(task)):
                 begun[_slot(task)] += 1
                 yield task
 
@@ -190,7 +195,9 @@ class Lab:
         Each policy has seeds of its own: what depends on the seed alone would else be shown by all
         policies or by none, and four runs would tell as much as one.
         """
-        return self._plan.task_with(number, self._plan.task(number).policy)
+        task = self._plan.task(number)
+        apart = self._plan.policies.index(task.policy) * SEEDS_APART
+        return replace(task, schedule_seed=task.schedule_seed + apart)
 
     def _count(self, one: Tested, result: Result) -> None:
         shown = self._target.look(result)

@@ -3,11 +3,13 @@
 
 The seed of the input and the seed of the schedule are two: a third of the races that come and go
 depend on the input alone, and no number of schedules finds those. Runs go through all inputs, then
-through all policies, then take the next schedule seed:
+through the turns of the policies, again and again. A policy may have several turns; each turn that
+it gets has the policy's next schedule seed:
 
     input seed     1 + number % inputs
-    policy         policies[number // inputs % len(policies)]
-    schedule seed  seed + number // inputs // len(policies)
+    turn           number // inputs
+    policy         policies[turn % len(policies)]
+    schedule seed  seed + how many turns before this one were the same policy's
 
 So every shard of a plan, on whichever machine, knows its runs, and any of them can be run again.
 """
@@ -20,6 +22,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: Seeds that must not meet begin so far apart. What a policy does with a seed follows in part from
+#: its lowest bits, so nobody may always have the same ones there.
+SEEDS_APART = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +55,7 @@ class Task:
 class Plan:
     """All runs of a gate; `runs` is None where only time ends it. `shard` is (which, of how many).
 
+    `policies` are the turns in their order, and may name a policy more than once.
     Shards are counted from 1, runs from 0: shard i of n has the runs i-1, i-1+n, ...
     """
 
@@ -60,14 +67,11 @@ class Plan:
 
     def task(self, number: int) -> Task:
         """Return a run by its number."""
-        round_, of_input = divmod(number, self.inputs)
-        seed, of_policy = divmod(round_, len(self.policies))
-        return Task(number, self.policies[of_policy], 1 + of_input, self.seed + seed)
-
-    def task_with(self, number: int, policy: str) -> Task:
-        """Return a run by its number, with a policy that somebody else has chosen."""
-        round_, of_input = divmod(number, self.inputs)
-        return Task(number, policy, 1 + of_input, self.seed + round_)
+        turn, of_input = divmod(number, self.inputs)
+        rounds, place = divmod(turn, len(self.policies))
+        policy = self.policies[place]
+        before = rounds * self.policies.count(policy) + self.policies[:place].count(policy)
+        return Task(number, policy, 1 + of_input, self.seed + before)
 
     def tasks(self) -> Iterator[Task]:
         """Return the runs of this shard, in order; without end if there is none."""

@@ -5,18 +5,23 @@
     noise  threads are held up and moved to other processors where they synchronise and begin
     pct    one processor; threads have priorities by chance, and lose them at a few events
     pin    one processor, and nothing else
-    mixed  none, pin, noise and pct in turn
-    auto   those four; more runs for those that have shown what was seldom shown before
+    mixed  none, pct, noise and pct in turn
+    auto   those three; more runs for those that have shown what was seldom shown before
 
 Easy races become harder to see under any of them, and hard ones easier: so a policy is no
-replacement for plain runs, and the default for several runs is to take turns.
+replacement for plain runs, and the default for several runs is to take turns. `pct` has two, with
+a seed for each: it shows most of what others do not show. `pin` shows little more than `none`, and
+nothing that `pct` does not, so it has none.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from raceshim.runs._plan import SEEDS_APART
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from raceshim.runs._plan import Plan, Task
 
 SINGLE = ("none", "pin", "noise", "pct")
+#: Who has the turns of `mixed`, and between whom `auto` chooses.
+TURNS = ("none", "pct", "noise", "pct")
 MIXED, AUTO = "mixed", "auto"
 #: Those in which the library that is preloaded does something.
 PRELOADED = ("noise", "pct")
@@ -36,17 +43,17 @@ _PLAIN_EVERY = 8
 
 
 def policies_of(text: str) -> tuple[str, ...]:
-    """Return the policies that a list with commas means, in which they take turns."""
+    """Return the turns that a list with commas means; who is named twice has two."""
     found: list[str] = []
     for word in text.split(","):
         if word in (MIXED, AUTO):
-            found += SINGLE
+            found += TURNS
         elif word in SINGLE:
             found.append(word)
         else:
             known = ", ".join((*SINGLE, MIXED, AUTO))
             raise ValueError(f"{word!r} is no policy; there are {known}")
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 class Bandit:
@@ -88,6 +95,13 @@ class Bandit:
 
 
 def adapted(plan: Plan, bandit: Bandit) -> Iterator[Task]:
-    """Return the runs of a plan without end, each with the policy that the bandit then chooses."""
+    """Return the runs of a plan, each with the policy that the bandit then chooses.
+
+    A policy goes through its seeds as it is chosen, and those of each shard are others.
+    """
+    turns: Counter[str] = Counter()
+    first = plan.seed + (plan.shard[0] - 1) * SEEDS_APART
     for task in plan.tasks():
-        yield plan.task_with(task.number, bandit.choose())
+        policy = bandit.choose()
+        yield replace(task, policy=policy, schedule_seed=first + turns[policy])
+        turns[policy] += 1
