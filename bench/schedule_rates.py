@@ -7,8 +7,9 @@ folder may hold the same programs linked with `raceshim cc --schedules=yes`, whi
 then measured with; `plain` always runs the first.
 
 All arms take turns, so that all of them meet the same load, and each run has a schedule seed of its
-own; a policy that has two turns in the rotation has two runs for each one of the others. The input seed is the same for all runs unless it is said otherwise. Every run is a line of
-JSON in the file of results, which a second call goes on with; `--tell` adds up what is there.
+own; a policy that has two turns in the rotation has two runs for each one of the others. The input
+seed is the same for all runs unless it is said otherwise. Every run is a line of JSON in the file
+of results, which a second call goes on with; `--tell` adds up what is there.
 
 Nothing is drawn by chance in the sums: what 4 runs of the rotation are expected to find follows
 from the rates, as does what 12 plain runs are.
