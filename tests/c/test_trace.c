@@ -11,6 +11,7 @@
 #include <raceshim/trace.h>
 
 #include "check.h"
+#include "trace/generations.h"
 #include "trace/state.h"
 #include "trace_reading.h"
 
@@ -362,6 +363,24 @@ static void test_full_buffers_wake_the_reader(void)
 	trace_forget(&r);
 }
 
+/* The lock that the reader looks under: who emits fills buffers and wakes it without. */
+static void test_who_emits_needs_no_lock(void)
+{
+	struct trace_reading r = {0};
+	pthread_t thread;
+
+	CHECK_EQ(rsh_trace_start(&slow), 0);
+	thread = start_reader(&r);
+	rshi_lock(&rshi_session_trace.lock);
+	for (uint64_t i = 0; i < MIB / 16; i++)
+		CHECK_EQ(emit(i), 0);
+	rshi_unlock(&rshi_session_trace.lock);
+	CHECK_EQ(rsh_trace_stop(), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(r.events, MIB / 16);
+	trace_forget(&r);
+}
+
 static void test_times_of_the_kernel(void)
 {
 	struct rsh_trace_options o = {.clock = RSH_TRACE_CLOCK_MONOTONIC, .period_ms = LONG_MS};
@@ -445,6 +464,7 @@ int main(void)
 	test_one_reads_at_a_time_and_a_stop_wakes_it();
 	test_a_sleeping_reader_ends_generations_in_time();
 	test_full_buffers_wake_the_reader();
+	test_who_emits_needs_no_lock();
 	test_times_of_the_kernel();
 	test_the_end_is_ordered();
 	test_threads_order_their_own();

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <raceshim/trace.h>
@@ -182,48 +183,161 @@ static void *read_to_the_end(void *arg)
 	return NULL;
 }
 
-/* Both begin and end in any order; the trace has its own events only. */
+/* A trace and the recorder, whichever of them runs, and how many events each should have. */
+struct both {
+	struct trace_reading r;
+	pthread_t reader;
+	int traces, flies;
+	uint64_t of_trace, of_flight, last;
+};
+
+static void switch_trace(struct both *b)
+{
+	b->traces = !b->traces;
+	if (b->traces) {
+		memset(&b->r, 0, sizeof(b->r));
+		b->of_trace = 0;
+		CHECK_EQ(rsh_trace_start(NULL), 0);
+		CHECK_EQ(rsh_trace_start(NULL), EBUSY);
+		CHECK_EQ(pthread_create(&b->reader, NULL, read_to_the_end, &b->r), 0);
+		return;
+	}
+	CHECK_EQ(rsh_trace_stop(), 0);
+	CHECK_EQ(pthread_join(b->reader, NULL), 0);
+	CHECK_EQ(b->r.events, b->of_trace);
+	CHECK_EQ(b->r.lost, 0);
+	trace_forget(&b->r);
+}
+
+static void switch_flight(struct both *b)
+{
+	struct snapshot s = {0};
+
+	b->flies = !b->flies;
+	if (b->flies) {
+		b->of_flight = 0;
+		CHECK_EQ(rsh_flight_start(&small), 0);
+		return;
+	}
+	write_into(&s);
+	CHECK_EQ(s.r.events, b->of_flight);
+	CHECK_EQ(s.last_value, b->of_flight ? b->last : 0);
+	CHECK_EQ(s.r.lost, 0);
+	trace_forget(&s.r);
+	CHECK_EQ(rsh_flight_stop(), 0);
+}
+
+static void emit_for(struct both *b)
+{
+	int is_on = b->traces || b->flies;
+
+	CHECK_EQ(rsh_trace_is_on(), is_on);
+	CHECK_EQ(emit(b->last + 1), is_on ? 0 : ESRCH);
+	b->last += (uint64_t)is_on;
+	b->of_trace += (uint64_t)b->traces;
+	b->of_flight += (uint64_t)b->flies;
+}
+
+#define SWITCHES 5
+
+/* Both begin and end in any order, as the bits say; each has the events of its own time only. */
 static void test_beside_a_trace(void)
 {
-	for (int order = 0; order < 4; order++) {
-		struct trace_reading r = {0};
-		struct snapshot s = {0};
-		pthread_t reader;
+	for (unsigned int order = 0; order < 1u << SWITCHES; order++) {
+		struct both b = {0};
 
-		if (order & 1) {
-			CHECK_EQ(rsh_flight_start(&small), 0);
-			CHECK_EQ(emit(1), 0);
-			CHECK_EQ(rsh_trace_start(NULL), 0);
-		} else {
-			CHECK_EQ(rsh_trace_start(NULL), 0);
-			CHECK_EQ(rsh_flight_start(&small), 0);
+		for (unsigned int i = 0; i < SWITCHES; i++) {
+			if (order >> i & 1)
+				switch_flight(&b);
+			else
+				switch_trace(&b);
+			emit_for(&b);
 		}
-		CHECK_EQ(pthread_create(&reader, NULL, read_to_the_end, &r), 0);
-		CHECK_EQ(emit(2), 0);
-		if (order & 2) {
-			CHECK_EQ(rsh_trace_stop(), 0);
-			CHECK(rsh_trace_is_on());
-			CHECK_EQ(pthread_join(reader, NULL), 0);
-			CHECK_EQ(emit(3), 0);
-			write_into(&s);
-			CHECK_EQ(s.last_value, 3);
-			CHECK_EQ(rsh_flight_stop(), 0);
-		} else {
-			CHECK_EQ(emit(3), 0);
-			write_into(&s);
-			CHECK_EQ(s.last_value, 3);
-			CHECK_EQ(rsh_flight_stop(), 0);
-			CHECK(rsh_trace_is_on());
-			CHECK_EQ(emit(4), 0);
-			CHECK_EQ(rsh_trace_stop(), 0);
-			CHECK_EQ(pthread_join(reader, NULL), 0);
-		}
-		CHECK_EQ(r.events, order & 2 ? 1 : 3);
-		CHECK_EQ(s.r.events, order & 1 ? 3 : 2);
-		CHECK_EQ(r.lost + s.r.lost, 0);
-		CHECK(!rsh_trace_is_on());
-		trace_forget(&r);
+		if (b.traces)
+			switch_trace(&b);
+		emit_for(&b);
+		if (b.flies)
+			switch_flight(&b);
+		emit_for(&b);
+	}
+}
+
+static void nap(long milliseconds)
+{
+	const struct timespec moment = {.tv_nsec = milliseconds * 1000000};
+
+	nanosleep(&moment, NULL);
+}
+
+/* All that was a millisecond ago may go, the newest generation may not. */
+static void test_what_is_too_old_is_forgotten(void)
+{
+	const struct rsh_flight_options o = {.min_age_ms = 1};
+
+	CHECK_EQ(rsh_flight_start(&o), 0);
+	for (uint64_t n = 1; n <= 20; n++) {
+		struct snapshot s = {0};
+
+		CHECK_EQ(emit(n), 0);
+		nap(2);
+		write_into(&s);
+		CHECK_EQ(s.last_value, n);
+		/* One more if a second has passed since. */
+		CHECK(s.r.generations <= 2);
+		CHECK(s.r.events <= 2);
 		trace_forget(&s.r);
+	}
+	CHECK_EQ(rsh_flight_stop(), 0);
+}
+
+/* There is no room for any, which makes nobody busy. */
+static void test_the_newest_is_kept_whatever_its_size(void)
+{
+	const struct rsh_flight_options o = {.min_age_ms = 1000000, .max_bytes = 1};
+	struct rsh_trace_stats before, after;
+	int seen = 0;
+
+	CHECK_EQ(rsh_flight_start(&o), 0);
+	for (uint64_t n = 1; n <= 20; n++) {
+		struct snapshot s = {0};
+
+		CHECK_EQ(emit(n), 0);
+		write_into(&s);
+		CHECK_EQ(s.r.generations, 1);
+		/* Not if the period was over in between. */
+		seen += s.r.events == 1 && s.last_value == n;
+		trace_forget(&s.r);
+	}
+	CHECK(seen > 0);
+	CHECK_EQ(rsh_trace_stats(&before), 0);
+	nap(50);
+	CHECK_EQ(rsh_trace_stats(&after), 0);
+	CHECK(after.generation - before.generation < 50);
+	CHECK_EQ(rsh_flight_stop(), 0);
+}
+
+/* A trace that nobody reads has as many generations as there may be: none ends any more. */
+static void test_nothing_is_whole(void)
+{
+	for (int can_end = 0, ended = 0; can_end < 2; can_end++) {
+		struct snapshot s = {0};
+		struct rsh_writer w = {take, &s};
+		struct trace_reading r = {0};
+		size_t n = 1;
+
+		CHECK_EQ(rsh_trace_start(NULL), 0);
+		for (int i = 1; !can_end || i < ended; i++) {
+			if (rsh_trace_advance() == EAGAIN)
+				break;
+			ended += !can_end;
+		}
+		CHECK_EQ(rsh_flight_start(&small), can_end ? 0 : EAGAIN);
+		CHECK_EQ(rsh_flight_write(&w, &n), can_end ? EAGAIN : ESRCH);
+		CHECK_EQ(n | (size_t)s.calls, 0);
+		CHECK_EQ(rsh_trace_stop(), 0);
+		trace_read_all(&r);
+		CHECK_EQ(rsh_flight_stop(), can_end ? 0 : ESRCH);
+		trace_forget(&r);
 	}
 }
 
@@ -268,6 +382,9 @@ int main(void)
 	test_one_writes_at_a_time();
 	test_errors_of_the_writer_are_returned();
 	test_beside_a_trace();
+	test_what_is_too_old_is_forgotten();
+	test_the_newest_is_kept_whatever_its_size();
+	test_nothing_is_whole();
 	test_a_child_begins_without();
 	return 0;
 }

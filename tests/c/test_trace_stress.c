@@ -4,6 +4,11 @@
  * stops and forks at random, for as many seconds as are given. Each thread numbers the events that it
  * was told are recorded: all of them are read, once, in order; and what it was told is lost is what
  * the traces say.
+ *
+ *   SECONDS [SEED [FOLDER]]
+ *
+ * With a folder all traces are kept there, and threads emit so much as others can look at: many
+ * events at each step, few in between.
  */
 
 #include <errno.h>
@@ -18,17 +23,23 @@
 #include <raceshim/trace.h>
 
 #include "check.h"
+#include "trace_keeping.h"
 #include "trace_reading.h"
 
 #define EMITTERS 8
 #define SHORT    5 /* events of a thread that ends at once */
 #define NUMBER   40
+#define BURST    50u    /* events at each step, if traces are kept */
+#define PAUSE    500000 /* nanoseconds */
 
-static int done; /* atomic */
+static int done;          /* atomic */
+static unsigned int step; /* atomic: changes with each */
+static struct trace_keeping keeping;
 
 struct emitter {
 	pthread_t thread;
 	uint64_t who, taken, lost;
+	unsigned int step, left; /* events of it */
 };
 
 static struct emitter emitters[EMITTERS], ending = {.who = EMITTERS};
@@ -65,11 +76,35 @@ static void emit(struct emitter *me)
 		sched_yield();
 }
 
+static void nap(long nanoseconds)
+{
+	const struct timespec moment = {.tv_nsec = nanoseconds};
+
+	nanosleep(&moment, NULL);
+}
+
+/* Wait, if there have been enough for this step. Orders no threads. */
+static void ration(struct emitter *me)
+{
+	unsigned int now = __atomic_load_n(&step, __ATOMIC_RELAXED);
+
+	if (me->step == now && !me->left) {
+		nap(PAUSE);
+		return;
+	}
+	if (me->step != now)
+		me->left = BURST;
+	me->step = now;
+	me->left--;
+}
+
 static void *emit_until_done(void *arg)
 {
 	struct emitter *me = arg;
 
 	for (uint64_t n = 1; !__atomic_load_n(&done, __ATOMIC_RELAXED); n++) {
+		if (keeping.folder)
+			ration(me);
 		emit(me);
 		if (n % 512 == 0)
 			sched_yield();
@@ -84,13 +119,21 @@ static void *emit_and_end(void *arg)
 	return NULL;
 }
 
+/* And ends generations, whoever else does. */
 static void *begin_and_end_threads(void *arg)
 {
 	pthread_t thread;
+	int err;
 
-	while (!__atomic_load_n(&done, __ATOMIC_RELAXED)) {
+	for (uint64_t n = 1; !__atomic_load_n(&done, __ATOMIC_RELAXED); n++) {
 		CHECK_EQ(pthread_create(&thread, NULL, emit_and_end, arg), 0);
 		CHECK_EQ(pthread_join(thread, NULL), 0);
+		if (keeping.folder)
+			nap(PAUSE);
+		if (n % 16)
+			continue;
+		err = rsh_trace_advance();
+		CHECK(!err || err == EAGAIN || err == ESRCH);
 	}
 	return NULL;
 }
@@ -126,14 +169,19 @@ static void trace_once(struct trace_reading *r)
 	struct rsh_trace_options o = {.buffer_bytes = (size_t)(1 + at_random(8)) << 20,
 	                              .period_ms = 1 + at_random(20),
 	                              .clock = at_random(4) == 0};
-	struct timespec moment = {.tv_nsec = at_random(2000000)};
-	unsigned int steps = at_random(8);
+	unsigned int moment = at_random(2000) * 1000, steps = at_random(8);
+	int err, is_late = at_random(4) == 0;
 	pthread_t reader;
-	int err;
 
+	if (keeping.folder)
+		moment *= 100;
+	trace_keep_begin(&keeping, r);
 	CHECK_EQ(rsh_trace_start(&o), 0);
-	CHECK_EQ(pthread_create(&reader, NULL, read_to_the_end, r), 0);
+	/* Late: what does not fit until then is lost. */
+	if (!is_late)
+		CHECK_EQ(pthread_create(&reader, NULL, read_to_the_end, r), 0);
 	for (unsigned int i = 0; i < steps; i++) {
+		__atomic_add_fetch(&step, 1, __ATOMIC_RELAXED);
 		switch (at_random(4)) {
 		case 0:
 			err = rsh_trace_advance();
@@ -143,15 +191,18 @@ static void trace_once(struct trace_reading *r)
 			CHECK_EQ(rsh_trace_start(&o), EBUSY);
 			break;
 		case 2:
-			nanosleep(&moment, NULL);
+			nap(moment);
 			break;
 		default:
 			if (at_random(4) == 0)
 				fork_once();
 		}
 	}
+	if (is_late)
+		CHECK_EQ(pthread_create(&reader, NULL, read_to_the_end, r), 0);
 	CHECK_EQ(rsh_trace_stop(), 0);
 	CHECK_EQ(pthread_join(reader, NULL), 0);
+	trace_keep_end(&keeping);
 }
 
 static uint64_t seconds(void)
@@ -170,6 +221,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	state = argc > 2 ? (unsigned int)strtoul(argv[2], NULL, 10) : 1;
+	keeping.folder = argc > 3 ? argv[3] : NULL;
 	for (uint64_t i = 0; i < EMITTERS; i++) {
 		emitters[i].who = i;
 		CHECK_EQ(pthread_create(&emitters[i].thread, NULL, emit_until_done, &emitters[i]),

@@ -296,6 +296,8 @@ void trace_feed(struct trace_reading *r, const void *bytes, size_t n)
 	if (!is_complete)
 		return;
 	read_generation(r);
+	if (r->whole)
+		r->whole(r->whole_arg, r->bytes, r->n);
 	r->n = 0;
 	r->done = 0;
 }

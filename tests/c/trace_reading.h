@@ -29,6 +29,9 @@ struct trace_reading {
 	/* Each event of a generation, thread by thread, in the order of time; or NULL. */
 	void (*see)(void *arg, const struct trace_event *e);
 	void *arg;
+	/* The bytes of each generation, when it is whole; or NULL. */
+	void (*whole)(void *arg, const unsigned char *generation, size_t n);
+	void *whole_arg;
 
 	uint64_t events, lost, lost_by[RSHI_TRACE_LOST_CLASSES], generations, batches, nested;
 	uint64_t first, last; /* generations */

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TESTS = (
-    "test_trace", "test_trace_automatic", "test_trace_flight", "test_trace_samples",
-    "test_trace_threads", "test_trace_stress",
+    "test_flight_threads", "test_trace", "test_trace_automatic", "test_trace_flight",
+    "test_trace_samples", "test_trace_stress", "test_trace_threads",
 )  # fmt: skip
 WAYS = {
     "plain": (),

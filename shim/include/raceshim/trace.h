@@ -437,8 +437,9 @@ RSH_API int rsh_flight_start(const struct rsh_flight_options *options);
  * @w:       receives the bytes; no lock is held meanwhile
  * @written: how many bytes the writer has taken; or NULL
  *
- * Return: 0; RSH_ENOWRITER; ESRCH (it does not run); EINPROGRESS (somebody else writes); ENOMEM; or
- *	what the writer returned if that is not 0.
+ * Return: 0; RSH_ENOWRITER; ESRCH (it does not run); EINPROGRESS (somebody else writes); ENOMEM;
+ *	EAGAIN (a trace beside has not been read for so long that nothing is whole); or what the
+ *	writer returned if that is not 0.
  * Threads: any.                                Signals: not async-signal-safe.
  * Fork: the child has nothing to write.        Blocks: as rsh_trace_advance(), and the writer.
  * Loss: losses are in the trace. While a trace beside is not read, and generations cannot end, the

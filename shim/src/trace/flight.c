@@ -34,6 +34,8 @@ void rshi_flight_prepare(uint64_t number)
 	/* Pages that nothing is written to take no memory. */
 	if (!rshi_session_trace.is_kept || rshi_mmap_sig(size, &p))
 		p = NULL;
+	/* [TF6] acquire, pairs with [TF5]: whoever has had this memory before is done with it. */
+	(void)__atomic_load_n(&rshi_flight_sig.unmapped, __ATOMIC_ACQUIRE);
 	k = p;
 	if (k) {
 		k->mapped = size;
@@ -139,6 +141,15 @@ void rshi_flight_end(const struct rshi_generation *g)
 	rshi_kept_unmap(gone);
 }
 
+/* With the trace lock: the generation has so much that two of them would be too much. */
+static int is_large(const struct rshi_kept *k)
+{
+	size_t n = k ? rshi_kept_count(k) : 0;
+
+	/* One without events is never so, or there would be no end of beginning others. */
+	return n > sizeof(struct rshi_trace_header) && n > rshi_flight_sig.max_bytes / 2;
+}
+
 static void advance_if(int is_asked)
 {
 	rshi_lock(&rshi_trace_control);
@@ -156,21 +167,19 @@ static void *run(void *unused)
 	rshi_flight_sig.tid = rshi_gettid_sig();
 	/* [TF2] acquire, pairs with [TF1]. */
 	while (!__atomic_load_n(&rshi_flight_sig.quit, __ATOMIC_ACQUIRE)) {
-		const struct rshi_kept *k;
 		uint64_t due, now;
-		int is_large;
+		int is_full;
 
 		rshi_parking_look(&rshi_trace_sig.recorder);
 		rshi_lock(&session->lock);
 		rshi_generations_collect();
-		k = rshi_flight_sig.open[session->last & 1];
-		is_large = k && rshi_kept_count(k) > rshi_flight_sig.max_bytes / 2;
+		is_full = is_large(rshi_flight_sig.open[session->last & 1]);
 		due = rshi_generations_due();
 		rshi_unlock(&session->lock);
 		rshi_parking_post(&rshi_trace_sig.reader);
 		now = rshi_trace_clock_sig(MONOTONIC);
-		if (is_large || now >= due)
-			advance_if(is_large);
+		if (is_full || now >= due)
+			advance_if(is_full);
 		else
 			rshi_parking_wait(&rshi_trace_sig.recorder, due - now);
 	}
@@ -322,30 +331,41 @@ static int write_kept(const struct rsh_writer *w, struct rshi_kept *k, int is_la
 	return put(w, &tail, sizeof(tail), written);
 }
 
-static int write_all(const struct rsh_writer *w, size_t *written)
+/* Ends the generation, and pins what is kept then; the first of it in *@first. */
+static int pin_all(struct rshi_kept **first, struct rshi_kept **last)
 {
-	struct rshi_kept *first, *last, *gone;
 	int err = ESRCH;
 
 	rshi_lock(&rshi_trace_control);
 	if (rshi_session_trace.is_kept) {
 		/* If it goes on, since a trace has not been read, there are those before. */
-		(void)rshi_generations_advance(0);
-		err = 0;
+		err = rshi_generations_advance(0);
+		rshi_lock(&rshi_session_trace.lock);
+		*first = rshi_kept_pin(last);
+		rshi_unlock(&rshi_session_trace.lock);
+		if (*first)
+			err = 0;
+		else if (!err)
+			err = ENOMEM;
 	}
 	rshi_unlock(&rshi_trace_control);
+	return err;
+}
+
+static int write_all(const struct rsh_writer *w, size_t *written)
+{
+	struct rshi_kept *first, *last, *gone;
+	int err = pin_all(&first, &last);
+
 	if (err)
 		return err;
-	rshi_lock(&rshi_session_trace.lock);
-	first = rshi_kept_pin(&last);
-	rshi_unlock(&rshi_session_trace.lock);
 	for (struct rshi_kept *k = first; k && !err; k = k == last ? NULL : k->next)
 		err = write_kept(w, k, k == last, written);
 	rshi_lock(&rshi_session_trace.lock);
 	gone = rshi_kept_unpin(first, last, NULL);
 	rshi_unlock(&rshi_session_trace.lock);
 	rshi_kept_unmap(gone);
-	return first ? err : ENOMEM;
+	return err;
 }
 
 /* One at a time. */

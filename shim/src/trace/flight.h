@@ -36,6 +36,7 @@ struct rshi_flight {
 	size_t bytes;                   /* in these */
 
 	uint32_t writing;       /* atomic: somebody writes */
+	uint32_t unmapped;      /* atomic: changes with each that is gone */
 	uint32_t is_over, quit; /* atomic: of the thread */
 	int tid;                /* of the thread; before is_over */
 };
@@ -56,8 +57,11 @@ static inline void rshi_kept_unmap(struct rshi_kept *k)
 {
 	while (k) {
 		struct rshi_kept *next = k->next;
+		size_t n = k->mapped;
 
-		rshi_munmap_sig(k, k->mapped);
+		/* [TF5] release, pairs with [TF6]: the kernel may give the memory to another one. */
+		__atomic_add_fetch(&rshi_flight_sig.unmapped, 1, __ATOMIC_RELEASE);
+		rshi_munmap_sig(k, n);
 		k = next;
 	}
 }
