@@ -12,15 +12,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from _pytest.mark.structures import ParameterSet
 
 ROOT = Path(__file__).parents[2]
 COMPILERS = ("clang-14", "clang-19", "gcc-12")
+#: How the tests in C are built.
+WAYS = {
+    "plain": (),
+    "tsan": ("-DRSH_SANITIZE=thread",),
+    "visible": ("-DRSH_SANITIZE=thread", "-DRSH_VISIBLE=ON"),
+}
 SAID = 10_000
 #: For builds that have objects in common: each detector's preset has the same library. These do not
 #: say in which folder they were compiled.
 CACHED = os.environ | {"CMAKE_C_COMPILER_LAUNCHER": "ccache", "CCACHE_NOHASHDIR": "1"}
+
+
+def one_clang(ways: Iterable[str]) -> list[str | ParameterSet]:
+    """Return the parameters of a test in which the older clang does what the newer one does."""
+    older = pytest.param("clang-14", marks=pytest.mark.long)
+    return [older if way == "clang-14" else way for way in ways]
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
@@ -80,6 +96,12 @@ class Builds:
             # As the presets have it, which compile the same.
             strict = "-DRSH_WERROR=ON"
             return build(folder, compiler, "", strict, *options, targets=targets, env=CACHED)
+
+    def tests(self, compiler: str, way: str, *names: str) -> list[Path]:
+        """Return tests in C, built in one of the WAYS."""
+        options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *WAYS[way])
+        folder = self.of(compiler, *options, targets=names)
+        return [folder / "tests/c" / name for name in names]
 
     def installed(self, compiler: str) -> Path:
         """Return the prefix into which the library of a compiler is installed."""

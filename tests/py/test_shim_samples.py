@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from shim_builds import COMPILERS
 
 if TYPE_CHECKING:
     from shim_builds import Builds
@@ -26,29 +27,33 @@ LONG = (
 )
 
 
-@pytest.mark.parametrize("compiler", ["clang-14", "gcc-12"])
-def test_samples_under_thread_sanitizer(compiler: str, builds: Builds) -> None:
-    options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", "-DRSH_SANITIZE=thread")
-    folder = builds.of(compiler, *options, targets=TESTS)
-    for test in TESTS:
-        done = subprocess.run(
-            [folder / "tests/c" / test], capture_output=True, text=True, check=False, timeout=300
-        )
+#: The first one shares its build with the tests of traces.
+@pytest.mark.parametrize(
+    ("compiler", "way"),
+    [
+        ("gcc-12", "visible"),
+        pytest.param("gcc-12", "tsan", marks=pytest.mark.long),
+        pytest.param("clang-14", "tsan", marks=pytest.mark.long),
+    ],
+)
+def test_samples_under_thread_sanitizer(compiler: str, way: str, builds: Builds) -> None:
+    for program in builds.tests(compiler, way, *TESTS):
+        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
         assert done.stdout
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("flag", ["", "-DRSH_SANITIZE=thread"], ids=("plain", "tsan"))
-@pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
-def test_the_profiler_for_long(compiler: str, flag: str, builds: Builds) -> None:
-    options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *flag.split())
-    folder = builds.of(compiler, *options, targets=sorted({words[0] for words in LONG}))
-    for test, *words in LONG:
-        command = [folder / "tests/c" / test, *words]
+@pytest.mark.parametrize("way", ["plain", "tsan"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_profiler_for_long(compiler: str, way: str, builds: Builds) -> None:
+    for program, (_, *words) in zip(
+        builds.tests(compiler, way, *(words[0] for words in LONG)), LONG, strict=True
+    ):
+        command = [program, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not re.search("WARNING|ERROR", done.stderr)
         assert done.stdout
-        print(test, *words, done.stdout)
+        print(program.name, *words, done.stdout)

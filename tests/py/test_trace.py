@@ -8,28 +8,18 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from shim_builds import ROOT, Builds, run
+from shim_builds import COMPILERS, ROOT, WAYS, one_clang, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from shim_builds import Builds
 
 TESTS = (
     "test_flight_threads", "test_trace", "test_trace_automatic", "test_trace_flight",
     "test_trace_samples", "test_trace_stress", "test_trace_threads",
 )  # fmt: skip
-WAYS = {
-    "plain": (),
-    "tsan": ("-DRSH_SANITIZE=thread",),
-    "visible": ("-DRSH_SANITIZE=thread", "-DRSH_VISIBLE=ON"),
-}
 MODEL = ROOT / "tests/model/trace_park.pml"
-
-
-def build(builds: Builds, compiler: str, way: str, *tests: str) -> list[Path]:
-    """Build tests in one way and return their paths."""
-    options = ("-DRSH_BUILD_TESTS=ON", "-DRSH_INSTALL=OFF", *WAYS[way])
-    folder = builds.of(compiler, *options, targets=tests)
-    return [folder / "tests/c" / test for test in tests]
 
 
 def check(program: Path, *arguments: str) -> str:
@@ -42,17 +32,17 @@ def check(program: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("compiler", [pytest.param("clang-14", marks=pytest.mark.long), "gcc-12"])
+@pytest.mark.parametrize("compiler", one_clang(["clang-14", "gcc-12"]))
 def test_every_event_is_read_and_seen_to_be(compiler: str, builds: Builds) -> None:
-    for program in build(builds, compiler, "visible", *TESTS):
+    for program in builds.tests(compiler, "visible", *TESTS):
         check(program)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("compiler", ["clang-14", "clang-19", "gcc-12"])
+@pytest.mark.parametrize("compiler", COMPILERS)
 def test_a_minute_of_traces(compiler: str, way: str, builds: Builds) -> None:
-    (stress,) = build(builds, compiler, way, "test_trace_stress")
+    (stress,) = builds.tests(compiler, way, "test_trace_stress")
     print(check(stress, "60", "7"))
 
 

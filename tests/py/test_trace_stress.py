@@ -13,7 +13,7 @@ from raceshim._errors import RaceshimError
 from raceshim.trace._check import check
 from raceshim.trace._ctf import write
 from raceshim.trace._read import parse
-from test_trace import WAYS, build
+from shim_builds import WAYS
 from test_trace import check as run
 from test_trace_output import babeltrace
 from test_trace_read import plain
@@ -96,7 +96,7 @@ DAMAGES = (
 
 
 def test_each_event_is_in_both_formats(builds: Builds, tmp_path: Path) -> None:
-    (program,) = build(builds, "gcc-12", "visible", "test_trace_stress")
+    (program,) = builds.tests("gcc-12", "visible", "test_trace_stress")
     _, files = look(program, 0, 7, tmp_path)
     file = max(files, key=lambda f: f.stat().st_size)
     raw, encoded = (file.with_suffix(kind).read_bytes() for kind in (".trace", ".pftrace"))
@@ -114,5 +114,5 @@ def test_each_event_is_in_both_formats(builds: Builds, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_minute_of_traces_in_both_formats(way: str, builds: Builds, tmp_path: Path) -> None:
-    (program,) = build(builds, "clang-19", way, "test_trace_stress")
+    (program,) = builds.tests("clang-19", way, "test_trace_stress")
     print(look(program, 60, 7, tmp_path)[0])

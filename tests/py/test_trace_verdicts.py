@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from shim_builds import COMPILERS, ROOT
+from shim_builds import COMPILERS, ROOT, one_clang
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,7 @@ def measure(raceshim: Raceshim, results: Path, compiler: str, runs: int, *progra
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "compiler", ["clang-19", "gcc-12", pytest.param("clang-14", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("compiler", one_clang(COMPILERS))
 def test_a_trace_changes_no_verdict(raceshim: Raceshim, compiler: str, tmp_path: Path) -> None:
     results = tmp_path / "results"
     programs = [ROOT / f"testdata/races/{name}.c" for name in SOME]
