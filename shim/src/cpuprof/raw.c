@@ -12,8 +12,9 @@
 #include "labels.h"
 #include "output.h"
 
-#define CHUNK 65536u              /* words that a pool hands over at once, at most */
-#define STAGE ((size_t)2 * CHUNK) /* words */
+#define CHUNK    65536u              /* words that a pool hands over at once, at most */
+#define STAGE    ((size_t)2 * CHUNK) /* words */
+#define ATTEMPTS 5
 
 /* Whoever has set `busy` reads; the rest is the reader's. */
 static uint32_t busy; /* atomic */
@@ -73,10 +74,31 @@ static size_t count(size_t n)
 	return found;
 }
 
+/*
+ * The time, and the ticks at that moment. The thread may lose its processor between the two: the
+ * closest of some attempts, or a record would seem to be earlier than one that was read before it.
+ */
+static uint64_t read_both(uint64_t *ticks)
+{
+	uint64_t time = 0, closest = UINT64_MAX;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		uint64_t before = rshi_ticks_sig(), now = rshi_now_sig();
+		uint64_t apart = rshi_ticks_sig() - before;
+
+		if (apart >= closest)
+			continue;
+		closest = apart;
+		time = now;
+		*ticks = before + apart / 2;
+	}
+	return time;
+}
+
 static struct scale scale(void)
 {
 	struct scale s = {rshi_output.start, rshi_output.start_ticks, 0};
-	uint64_t now = rshi_now_sig(), ticks = rshi_ticks_sig();
+	uint64_t ticks = 0, now = read_both(&ticks);
 
 	if (ticks > s.ticks && now > s.start)
 		s.ns = (double)(now - s.start) / (double)(ticks - s.ticks);
