@@ -16,15 +16,18 @@ from perfetto_official import decode, module, protoc
 from raceshim._errors import RaceshimError
 from raceshim.trace import _schema
 from raceshim.trace._check import check
+from raceshim.trace._main import main
 from raceshim.trace._model import Trace, TraceError
 from raceshim.trace._perfetto import packets
 from raceshim.trace._read import parse, read_file
 from raw_traces import SECOND, START, TSC, Generation, usual, var, zigzag
+from shim_builds import ROOT
 from test_perfetto import _program, convert  # noqa: F401 - the fixture of the encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+GOLDEN = ROOT / "tests/golden"
 TYPES = {
     "bool": 8, "bytes": (9, 12), "double": 1, "fixed64": 6, "int32": (5, 14), "int64": 3,
     "uint32": 13, "uint64": 4,
@@ -164,8 +167,9 @@ def test_gzip_that_is_cut_off_keeps_what_it_has(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff\xff", "damaged: gzip says"),
         (usual().bytes()[:70], "truncated: the generation at byte 0 has no end"),
         (usual().bytes().replace(b"END!", b"END?"), "damaged: the generation at byte 0"),
+        (usual().bytes().replace(b"G\n\1", b"G\n\2"), "of version 2 of the format, not 1"),
     ],
-    ids=["empty", "script", "packet", "cut", "empty-gzip", "gzip", "no-end", "marker"],
+    ids=["empty", "script", "packet", "cut", "empty-gzip", "gzip", "no-end", "marker", "version"],
 )
 def test_refused_with_the_name_and_the_reason(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "bad.pftrace"
@@ -174,6 +178,16 @@ def test_refused_with_the_name_and_the_reason(tmp_path: Path, data: bytes, messa
         read_file(path)
     assert str(error.value).startswith(f"{path}: ")
     assert error.value.exit_code == 4
+
+
+@pytest.mark.parametrize("kind", ["raw", "pftrace"])
+def test_files_that_there_are_stay_readable(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program under ThreadSanitizer has written them when the format was new."""
+    file = GOLDEN / f"trace.{kind}"
+    assert main(["check", str(file)]) == 0
+    assert "in order: 20 events, 2 generations, 0 lost" in capsys.readouterr().out
+    assert main(["events", str(file)]) == 0
+    assert capsys.readouterr().out == (GOLDEN / "trace.txt").read_text(encoding="utf-8")
 
 
 def outcome(data: bytes) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAGIC = b"RSHTRCG\n"
+_VERSION = 1
 _BLOCK = struct.Struct("<BBHI")
 _HEADER = struct.Struct("<8x8sIIQQ16sQQQ")
 _BATCH = struct.Struct("<8xQQII16s")
@@ -49,6 +50,10 @@ class _BrokenError(Exception):
 
 class _CutError(Exception):
     """The generation does not end."""
+
+
+class _VersionError(Exception):
+    """The format is of a version that is not known."""
 
 
 class _Bytes:
@@ -99,6 +104,9 @@ def parse(data: bytes, where: str) -> Trace:
             at = reader.generation(at)
         except _CutError:
             cut = f"truncated: the generation at byte {at} has no end"
+            break
+        except _VersionError as error:
+            cut = f"the generation at byte {at} is of version {error} of the format, not {_VERSION}"
             break
         except (_BrokenError, struct.error):
             cut = f"damaged: the generation at byte {at}"
@@ -185,8 +193,10 @@ class _Reader:
             raise _CutError
         kind, _, _, length = _BLOCK.unpack_from(self._data, at)
         head = _HEADER.unpack_from(self._data, at)
-        if kind != ord("G") or length < _HEADER.size or head[0] != MAGIC or head[1] != 1:
+        if kind != ord("G") or length < _HEADER.size or head[0] != MAGIC:
             raise _BrokenError
+        if head[1] != _VERSION:
+            raise _VersionError(head[1])
         return head
 
     def _track(self, key: tuple[object, ...], kind: str, name: str, parent: int, pid: int) -> int:
