@@ -65,27 +65,30 @@ static inline void find(read_function *read, uint32_t kind, const char *start, c
 	}
 }
 
-/* Wait until the kernel says that thread *@tid, when it is known, sleeps. */
-static inline void await_sleep(atomic_int *tid)
+/* Whether the kernel says that a thread sleeps. */
+static inline int is_asleep(int tid)
 {
 	char path[64], text[512] = "", *state;
-	int asleep = 0;
 	FILE *file;
 
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "r");
+	CHECK(file);
+	CHECK(fgets(text, sizeof(text), file));
+	fclose(file);
+	state = strrchr(text, ')');
+	CHECK(state);
+	return state[2] == 'S';
+}
+
+/* Wait until thread *@tid, when it is known, sleeps. */
+static inline void await_sleep(atomic_int *tid)
+{
 	while (!atomic_load(tid))
 		usleep(100);
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(tid));
 	/* More than once: it may have waited for a detector. */
-	while (asleep < 3) {
-		file = fopen(path, "r");
-		CHECK(file);
-		CHECK(fgets(text, sizeof(text), file));
-		fclose(file);
-		state = strrchr(text, ')');
-		CHECK(state);
-		asleep = state[2] == 'S' ? asleep + 1 : 0;
-		usleep(1000);
-	}
+	for (int asleep = 0; asleep < 3; usleep(1000))
+		asleep = is_asleep(atomic_load(tid)) ? asleep + 1 : 0;
 }
 
 static inline void start_profiles(uint64_t block_rate, uint64_t mutex_fraction)
