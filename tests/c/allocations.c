@@ -30,6 +30,8 @@ int counted_mmap_sig(size_t size, void **p)
 {
 	int err = is_refused() ? ENOMEM : rshi_mmap_sig(size, p);
 
+	if (allocations.during)
+		allocations.during();
 	if (!err)
 		allocations.live += size;
 	return err;

@@ -7,10 +7,11 @@
 #include <stddef.h>
 
 struct allocations {
-	size_t calls;     /* for new or more memory */
-	size_t fail_at;   /* refuse this call, if not 0 */
-	size_t fail_from; /* refuse this one and all that follow, if not 0 */
-	size_t live;      /* bytes that were not given back */
+	size_t calls;         /* for new or more memory */
+	size_t fail_at;       /* refuse this call, if not 0 */
+	size_t fail_from;     /* refuse this one and all that follow, if not 0 */
+	size_t live;          /* bytes that were not given back */
+	void (*during)(void); /* called for new memory, if not NULL */
 };
 
 extern struct allocations allocations;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "allocations.h"
 #include "check.h"
 #include "heapprof/chance.h"
 #include "heapprof/counts.h"
@@ -162,11 +163,52 @@ static void test_what_cannot_be_kept_is_refused(void)
 	CHECK_EQ(rshi_counts_gone_sig((void *)4096, &found), 0);
 }
 
+#define AROUND UINT64_C(0x600000000000)
+
+static int refused;
+
+/* In the middle of the counts, with their lock. */
+static void count_within(void)
+{
+	const struct rshi_heap_object object = {.size = 1, .count = 1, .cell = 1};
+	void *within = (void *)(AROUND + 8);
+	struct rshi_heap_object found;
+	struct rshi_heap_counts counts;
+
+	CHECK_EQ(rshi_counts_add_sig(within, &object), EBUSY);
+	CHECK_EQ(rshi_counts_free_sig(within), EBUSY);
+	CHECK_EQ(rshi_counts_take_sig(within, &found), EBUSY);
+	CHECK_EQ(rshi_counts_back_sig(within, &object), EBUSY);
+	CHECK_EQ(rshi_counts_gone_sig(within, &object), EBUSY);
+	/* Of elsewhere all is well. */
+	CHECK_EQ(rshi_counts_add_sig((void *)4096, &object), 0);
+	CHECK_EQ(rshi_counts_free_sig((void *)4096), 0);
+	rshi_counts_read_sig(object.cell, &counts);
+	refused++;
+}
+
+/* So an allocation by who has the lock, or in a handler meanwhile, is lost and not waited for. */
+static void test_nobody_waits_for_itself(void)
+{
+	struct rshi_heap_object object = {.size = 1, .count = 1, .cell = 1};
+
+	/* Elsewhere there is memory for it. */
+	CHECK_EQ(rshi_counts_add_sig((void *)4096, &object), 0);
+	CHECK_EQ(rshi_counts_free_sig((void *)4096), 0);
+	object.cell = RSHI_LIVE_CELLS - 1;
+	allocations.during = count_within;
+	CHECK_EQ(rshi_counts_add_sig((void *)AROUND, &object), 0);
+	allocations.during = NULL;
+	CHECK(refused > 0);
+	CHECK_EQ(rshi_counts_free_sig((void *)AROUND), 0);
+}
+
 int main(void)
 {
 	choose_addresses();
 	test_objects_are_followed();
 	test_counts_are_rounded_without_bias();
 	test_what_cannot_be_kept_is_refused();
+	test_nobody_waits_for_itself();
 	return 0;
 }

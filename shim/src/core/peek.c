@@ -52,7 +52,7 @@ static rwlock_function *of_rwlocks(const char *name)
 
 static int prove_rwlock(void)
 {
-	static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+	pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 	rwlock_function *read = of_rwlocks("pthread_rwlock_tryrdlock");
 	rwlock_function *write = of_rwlocks("pthread_rwlock_trywrlock");
 	rwlock_function *unlock = of_rwlocks("pthread_rwlock_unlock");
@@ -71,7 +71,7 @@ static int prove_rwlock(void)
 static int prove_sem(void)
 {
 	int (*init)(sem_t *, int, unsigned int);
-	static sem_t full, empty;
+	sem_t full, empty;
 
 	*(void **)&init = of_libc("sem_init");
 	if (!init)

@@ -41,14 +41,9 @@ static void turn(uint64_t behind, uint64_t front)
 
 static int set(enum rshi_watcher_place place, const struct rshi_watcher *watcher)
 {
-	static uint32_t is_proved; /* guarded by the lock */
-	uint64_t behind, front;
+	uint64_t behind = rshi_hooks_behind();
+	uint64_t front = &rshi_hooks_wrapped ? ALL & ~behind : 0;
 
-	if (!is_proved)
-		rshi_peek_prove();
-	is_proved = 1;
-	behind = rshi_hooks_behind();
-	front = &rshi_hooks_wrapped ? ALL & ~behind : 0;
 	if (!behind && !front)
 		return ENOSYS;
 	/* [CW1] release, pairs with [CW2]: all that the watcher needs. */
@@ -57,10 +52,23 @@ static int set(enum rshi_watcher_place place, const struct rshi_watcher *watcher
 	return 0;
 }
 
+void rshi_hooks_prepare(void)
+{
+	static uint32_t is_proved; /* atomic */
+
+	/* [CW5] acquire, pairs with [CW6]: what has been found out. */
+	if (__atomic_load_n(&is_proved, __ATOMIC_ACQUIRE))
+		return;
+	rshi_peek_prove();
+	/* [CW6] release, pairs with [CW5]. Threads that come at the same time find the same. */
+	__atomic_store_n(&is_proved, 1, __ATOMIC_RELEASE);
+}
+
 int rshi_hooks_start(enum rshi_watcher_place place, const struct rshi_watcher *watcher)
 {
 	int err;
 
+	rshi_hooks_prepare();
 	rshi_lock(&switching);
 	err = set(place, watcher);
 	rshi_unlock(&switching);

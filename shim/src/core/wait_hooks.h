@@ -32,6 +32,12 @@ static inline int rshi_is_watched_in_front(enum rshi_lock_function function)
 }
 
 /*
+ * What rshi_hooks_start() does otherwise: find out about libc's locks, of which the loader is asked.
+ * To be called before it, without any lock, by features that a library may start while it is loaded.
+ */
+void rshi_hooks_prepare(void);
+
+/*
  * Tell @watcher from now on, or nobody at this place any more; who is in the middle of a call is told
  * of its end. With the locks that the feature's own handler of forks takes. Returns 0, or ENOSYS:
  * there are no hooks at all.

@@ -11,6 +11,7 @@
 #include <raceshim/heapprof.h>
 
 #include "core/detector.h"
+#include "core/lock.h"
 #include "hooks.h"
 
 #define SIZE  64
@@ -98,14 +99,25 @@ static void get_to_know(const struct allocator *a)
 		release(p, SIZE);
 }
 
-int rshi_heap_hooks_install(void)
+void rshi_heap_hooks_get_to_know(void)
 {
-	if (!rshi_sanitizer_install_malloc_and_free_hooks)
-		return RSH_EHEAPSOURCE;
-	if (!rshi_sanitizer_install_malloc_and_free_hooks(rshi_heap_hook_alloc_sig,
-	                                                  rshi_heap_hook_free_sig))
-		return ENOSPC;
+	uint64_t mask = 0;
+
+	/* What a handler allocates is called from elsewhere. */
+	rshi_sigblock_sig(RSHI_ASYNCHRONOUS, &mask);
 	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++)
 		get_to_know(&allocators[i]);
-	return 0;
+	rshi_sigmask_sig(mask);
+}
+
+int rshi_heap_hooks_install(void)
+{
+	static int is_done; /* guarded by the lock */
+
+	if (!rshi_sanitizer_install_malloc_and_free_hooks)
+		return RSH_EHEAPSOURCE;
+	if (!is_done)
+		is_done = rshi_sanitizer_install_malloc_and_free_hooks(rshi_heap_hook_alloc_sig,
+		                                                       rshi_heap_hook_free_sig);
+	return is_done ? 0 : ENOSPC;
 }

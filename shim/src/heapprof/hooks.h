@@ -16,8 +16,14 @@
 
 #include "core/unwind.h"
 
-/* Have the hooks called from now on. Returns 0; RSH_EHEAPSOURCE (there is no detector), ENOSPC. */
+/*
+ * Have the hooks called from now on; with the session's lock. Returns 0, also if they are already;
+ * RSH_EHEAPSOURCE (there is no detector), ENOSPC.
+ */
 int rshi_heap_hooks_install(void);
+
+/* Then find out which pcs these are; without any lock. */
+void rshi_heap_hooks_get_to_know(void);
 
 /* What is called. */
 void rshi_heap_hook_alloc_sig(const volatile void *p, size_t size);

@@ -16,7 +16,7 @@
 #include "session.h"
 
 static struct rshi_lock lock;
-static int is_prepared; /* guarded by it: forks are */
+static uint32_t is_prepared; /* atomic: forks are */
 
 static void before(void)
 {
@@ -45,7 +45,11 @@ static void allocate(void)
 	free_one(p);
 }
 
-/* Whoever can tell of allocations does from now on. */
+/*
+ * Whoever can tell of allocations does from now on. Without the lock: this calls the program's
+ * allocator, and asks the loader, who may be in the middle of a library that wants the lock. Threads
+ * that come at the same time all do this.
+ */
 static int find_source(void)
 {
 	int err;
@@ -55,10 +59,28 @@ static int find_source(void)
 	allocate();
 	if (rshi_heap_sources_sig())
 		return 0;
+	rshi_lock(&lock);
 	err = rshi_heap_hooks_install();
-	if (!err)
-		rshi_heap_add_source_sig(RSHI_HEAP_HOOKS);
-	return err;
+	rshi_unlock(&lock);
+	if (err)
+		return err;
+	rshi_heap_hooks_get_to_know();
+	rshi_heap_add_source_sig(RSHI_HEAP_HOOKS);
+	return 0;
+}
+
+/* Likewise, what has to be asked for. */
+static int prepare(void)
+{
+	int err = find_source();
+
+	if (err)
+		return err;
+	rshi_unwind_know_libc();
+	(void)rshi_unwind_list_objects();
+	if (!__atomic_exchange_n(&is_prepared, 1, __ATOMIC_RELAXED))
+		(void)pthread_atfork(before, after, after);
+	return 0;
 }
 
 int rshi_heap_set_rate(uint64_t rate)
@@ -67,18 +89,13 @@ int rshi_heap_set_rate(uint64_t rate)
 
 	if (rate > RSH_HEAPPROF_RATE_MAX)
 		return EINVAL;
+	if (rate)
+		err = prepare();
+	if (err)
+		return err;
 	rshi_lock(&lock);
 	if (rate)
-		err = find_source();
-	if (!err && rate) {
-		rshi_unwind_know_libc();
-		(void)rshi_unwind_list_objects();
 		err = rshi_heap_open_sig();
-	}
-	if (!err && rate && !is_prepared) {
-		is_prepared = 1;
-		(void)pthread_atfork(before, after, after);
-	}
 	if (!err && rate != rshi_heap_rate_sig())
 		rshi_heap_set_rate_sig(rate);
 	rshi_unlock(&lock);

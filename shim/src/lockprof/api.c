@@ -9,6 +9,7 @@
 
 #include "core/detector.h"
 #include "core/lock.h"
+#include "core/unwind.h"
 #include "core/wait_hooks.h"
 #include "lockprof.h"
 #include "output.h"
@@ -16,8 +17,9 @@
 /* Who has the profiles has their variable, too: an archive would leave it out. */
 __attribute__((used)) static struct rshi_at_end *const together = &rshi_lockprof_at_end;
 
-static struct rshi_lock session;   /* held by whoever starts or stops, and by a fork */
-static uint32_t is_prepared, runs; /* guarded by it */
+static struct rshi_lock session; /* held by whoever starts or stops, and by a fork */
+static uint32_t runs;            /* guarded by it */
+static uint32_t is_prepared;     /* atomic: forks are */
 
 static void before_fork(void)
 {
@@ -40,11 +42,12 @@ int rshi_lockprof_start(const struct rsh_lockprof_options *options)
 {
 	int err;
 
-	rshi_lock(&session);
-	if (!is_prepared) {
+	/* Without the lock what asks libc and the loader, who may wait for somebody who wants it. */
+	if (!__atomic_exchange_n(&is_prepared, 1, __ATOMIC_RELAXED))
 		(void)pthread_atfork(before_fork, after_fork, in_child);
-		is_prepared = 1;
-	}
+	rshi_hooks_prepare();
+	(void)rshi_unwind_list_objects();
+	rshi_lock(&session);
 	err = rshi_events_prepare();
 	if (!err)
 		err = rshi_hooks_start(RSHI_WATCHER_PROFILE, &rshi_events_watcher);

@@ -24,6 +24,7 @@ static struct rshi_stacktab table;
 static uint64_t block_rate, mutex_fraction; /* atomic */
 static struct rsh_lockprof_stats counted;   /* atomic, but for the rates */
 static uint64_t chances;                    /* atomic: how many have been taken */
+static uint32_t has_begun;                  /* atomic: there were rates */
 
 /* A number by chance. */
 static uint64_t chance(void)
@@ -140,12 +141,12 @@ const struct rshi_watcher rshi_events_watcher = {wait_begin, wait_end, release_b
 int rshi_events_prepare(void)
 {
 	rshi_scale_measure();
-	(void)rshi_unwind_list_objects();
 	return rshi_stacktab_open_sig(&table, VALUES, STACKS_LIMIT);
 }
 
 void rshi_events_set_rates(uint64_t block, uint64_t mutex)
 {
+	__atomic_store_n(&has_begun, 1, __ATOMIC_RELAXED);
 	/* [LE6] release, pairs with [LE5]: what has been prepared. */
 	__atomic_store_n(&block_rate, block, __ATOMIC_RELEASE);
 	/* [LE8] release, pairs with [LE7]: likewise. */
@@ -241,7 +242,7 @@ int rshi_events_each(const struct rshi_lock_extent *extent,
 
 int rshi_events_stats(struct rsh_lockprof_stats *stats)
 {
-	if (!rshi_scale_is_known())
+	if (!__atomic_load_n(&has_begun, __ATOMIC_RELAXED))
 		return ESRCH;
 	stats->waits = __atomic_load_n(&counted.waits, __ATOMIC_RELAXED);
 	stats->sampled = __atomic_load_n(&counted.sampled, __ATOMIC_RELAXED);

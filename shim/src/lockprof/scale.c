@@ -60,11 +60,6 @@ void rshi_scale_measure(void)
 	__atomic_store_n(&scale, (uint64_t)(length * 4294967296.0), __ATOMIC_RELAXED);
 }
 
-int rshi_scale_is_known(void)
-{
-	return __atomic_load_n(&scale, __ATOMIC_RELAXED) != 0;
-}
-
 uint64_t rshi_ticks_to_ns(uint64_t ticks)
 {
 	return (uint64_t)((unsigned __int128)ticks * __atomic_load_n(&scale, __ATOMIC_RELAXED) >>

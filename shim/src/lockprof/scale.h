@@ -12,8 +12,6 @@
  */
 void rshi_scale_measure(void);
 
-int rshi_scale_is_known(void);
-
 uint64_t rshi_ticks_to_ns(uint64_t ticks);
 
 #endif /* RSH_LOCKPROF_SCALE_H */
