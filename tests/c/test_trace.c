@@ -323,6 +323,38 @@ static void test_one_reads_at_a_time_and_a_stop_wakes_it(void)
 	trace_forget(&r);
 }
 
+static void *stop_it(void *unused)
+{
+	CHECK_EQ(rsh_trace_stop(), 0);
+	return unused;
+}
+
+/* It takes as long as somebody is in the middle of an event; whatever wakes the reader meanwhile. */
+static void test_the_reader_sleeps_until_the_stop_is_over(void)
+{
+	struct trace_reading r = {0};
+	struct rshi_trace_thread *me;
+	pthread_t reader, stopper;
+
+	CHECK_EQ(rsh_trace_start(&slow), 0);
+	CHECK_EQ(emit(1), 0);
+	reader = start_reader(&r);
+	me = rshi_trace_mine_sig;
+	__atomic_add_fetch(&me->section, 1, __ATOMIC_RELEASE);
+	CHECK_EQ(pthread_create(&stopper, NULL, stop_it, NULL), 0);
+	while (__atomic_load_n(&rshi_trace_sig.generation, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (int i = 0; i < 20; i++) {
+		rshi_parking_post(&rshi_trace_sig.reader);
+		wait_for_the_reader();
+	}
+	__atomic_add_fetch(&me->section, 1, __ATOMIC_RELEASE);
+	CHECK_EQ(pthread_join(stopper, NULL), 0);
+	CHECK_EQ(pthread_join(reader, NULL), 0);
+	CHECK_EQ(r.events, 1);
+	trace_forget(&r);
+}
+
 static void test_a_sleeping_reader_ends_generations_in_time(void)
 {
 	struct rsh_trace_options o = {.period_ms = 1};
@@ -462,6 +494,7 @@ int main(void)
 	test_what_was_emitted_before_an_advance_is_read();
 	test_losses_are_counted();
 	test_one_reads_at_a_time_and_a_stop_wakes_it();
+	test_the_reader_sleeps_until_the_stop_is_over();
 	test_a_sleeping_reader_ends_generations_in_time();
 	test_full_buffers_wake_the_reader();
 	test_who_emits_needs_no_lock();

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -44,6 +45,30 @@ def test_every_event_is_read_and_seen_to_be(compiler: str, builds: Builds) -> No
 def test_a_minute_of_traces(compiler: str, way: str, builds: Builds) -> None:
     (stress,) = builds.tests(compiler, way, "test_trace_stress")
     print(check(stress, "60", "7"))
+
+
+QUIET = """\
+#include <raceshim/trace.h>
+void quiet(int value);
+void quiet(int value)
+{
+	RSH_TRACE_INSTANT_1("quiet", value);
+}
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the instructions are x86-64's")
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_an_event_that_nobody_records_is_a_load_and_a_branch(compiler: str, tmp_path: Path) -> None:
+    source = tmp_path / "quiet.c"
+    source.write_text(QUIET)
+    include = (f"-I{ROOT}/shim/include", f"-I{ROOT}/annotations/include")
+    text = run(compiler, "-O2", "-fno-pic", "-S", *include, source, "-o", "-")
+    body = text.partition("\nquiet:")[2].partition(".cfi_endproc")[0]
+    code = re.findall(r"^\t([a-z]\w*)\t?(.*)$", body, re.MULTILINE)
+    jump = next(i for i, (name, _) in enumerate(code) if name in {"je", "jne"})
+    assert [name for name, _ in code[:jump]] in (["cmpl"], ["movl", "testl"])
+    assert "rsh_trace_on" in code[0][1]
 
 
 def spin(folder: Path, *mutation: str, cycles: bool = False) -> str:
