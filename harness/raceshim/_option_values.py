@@ -128,6 +128,12 @@ def profile_parts(text: str) -> tuple[dict[str, int | str | None], str]:
     return found, folder
 
 
+def profile_in(text: str, folder: str) -> str:
+    """Return what asks for the same profiles in another folder."""
+    _, before = profile_parts(text)
+    return f"{text.removesuffix(before) or 'cpu:'}{folder}"
+
+
 def percentage(text: str) -> float:
     """Read a number of per cent."""
     try:

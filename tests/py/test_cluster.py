@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 import pytest
 import slurm
 from cluster_reports import lines, numbers, report
+from cover_samples import source_meta, write_run
 from harness_programs import source
 from raceshim._errors import UsageError
 from raceshim._option_values import cluster as cluster_value
+from raceshim.cluster import _cover
 from raceshim.cluster._files import Shipment, is_system, shipment
 from raceshim.cluster._order import InOrder
 from raceshim.cluster._store import Store, Tree, UnfitError, pieces
+from raceshim.cover import _inputs, _merge
 from raceshim.prof._read import read_file
 
 if TYPE_CHECKING:
@@ -206,6 +209,28 @@ def counted(raceshim: Raceshim, tmp_path: Path) -> Path:
     words = ("--compiler", "clang-19", "--cover=atomic", "-g", "-pthread", text)
     raceshim("cc", *words, "-o", tmp_path / "counted")
     return tmp_path / "counted"
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_coverage_that_cannot_be_read_is_told_as_if_it_were_left_here(
+    tmp_path: Path, damaged: bool
+) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    unit = source_meta()
+    for pid in range(1, 4):
+        file = write_run(there, [(unit, {0: ((pid, 0), b"")})], pid=pid)
+    if damaged:
+        file.write_bytes(file.read_bytes()[:-3])
+    here.mkdir()
+    for _ in range(2):  # chunks
+        _cover.put(here, _cover.collected(there, None))
+    inputs = _inputs.find([str(here)], skip_damaged=True)
+    sums = _merge.merge(inputs, skip_damaged=True)
+    counted = 2 * (1 + 2 + (0 if damaged else 3))
+    assert sums.totals()[unit.hash].records == {0: ((counted, 0), b"")}
+    assert [line.startswith(f"skipped: {here}/{file.name[:-5]}") for line in sums.skipped] == (
+        [True] * 2 if damaged else []
+    )
 
 
 def test_report_is_the_same_whoever_makes_the_runs(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from profiles import CALLS, HEAP, Builder
 from raceshim._errors import UsageError
 from raceshim._option_values import profile as profile_value
+from raceshim._option_values import profile_in, profile_parts
 from raceshim.prof._gather import Recorder
 from raceshim.prof._model import NOWHERE, Frame, Label, Module, Profile, Sample, ValueType
 from raceshim.prof._read import parse, read_file
@@ -122,6 +123,48 @@ def test_an_earlier_gate_does_not_count(tmp_path: Path) -> None:
     told, more = again.finish()
     assert "run-3.5.cpu.pb.gz: " in told
     assert "3 samples" in more
+
+
+@pytest.mark.parametrize("where", ["worker", "gate"])
+@pytest.mark.parametrize("damaged", [0, 2, 10])
+def test_what_cannot_be_read_is_told_and_counted(tmp_path: Path, where: str, damaged: int) -> None:
+    """Whether a worker has found it, or the gate when a batch of runs had ended."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    worker, gate = Recorder(f"cpu:{there}"), Recorder(f"cpu:{here}")
+    place = there if where == "worker" else here
+    left(place, 0, 1)
+    whole = (place / "run-0.1.cpu.pb.gz").read_bytes()
+    names = [f"run-{run}.7.cpu.pb.gz" for run in range(1, damaged + 1)]
+    for name in names:
+        (place / name).write_bytes(whole[:-9])
+    if where == "worker":
+        gate.put(worker.take(range(damaged + 1)))
+        assert not list(there.iterdir())
+    else:
+        for run in range(64):
+            gate.ran(run)
+        assert (here / "run-0.cpu.pb.gz").exists()
+    *told, last = gate.finish()
+    assert "3 samples" in last
+    assert len([line for line in told if "truncated" in line]) == min(damaged, 8)
+    assert ["and 2 more that cannot be read" in line for line in told[8:]] == [True] * (damaged > 8)
+    # They are still there to be looked at; a second sum would tell of them again.
+    assert sorted(file.name for file in here.iterdir()) == sorted(["cpu.pb.gz", *names])
+    assert "sum of 1 processes" in read_file(here / "cpu.pb.gz").comments
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("out", "cpu:/new"),
+        ("heap:out", "heap:/new"),
+        ("cpu=50,locks=5:7:out", "cpu=50,locks=5:7:/new"),
+        ("heap:heap", "heap:/new"),
+    ],
+)
+def test_the_same_profiles_go_to_another_folder(text: str, same: str) -> None:
+    assert profile_in(text, "/new") == same
+    assert profile_parts(same)[0] == profile_parts(text)[0]
 
 
 @pytest.mark.parametrize("text", ["", "cpu:", "disk:x", "cpu,cpu:x", "cpu=0:x", "locks=y:x"])

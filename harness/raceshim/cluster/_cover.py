@@ -22,7 +22,10 @@ _COUNTERS = "covcounters."
 
 
 def collected(folder: Path, tree: Tree | None) -> tuple[tuple[str, bytes], ...]:
-    """Add up what programs have left in a folder; in terms of the gate's machine, by name."""
+    """Add up what programs have left in a folder; in terms of the gate's machine, by name.
+
+    What cannot be read goes there as it is, where it is told as if the programs had run there.
+    """
     inputs = _inputs.find([str(folder)], skip_damaged=True)
     if not inputs.counters:
         return ()
@@ -37,7 +40,7 @@ def collected(folder: Path, tree: Tree | None) -> tuple[tuple[str, bytes], ...]:
         write_directory(Path(place), inputs, sums)
         return tuple(
             (file.name, zlib.compress(file.read_bytes(), 1))
-            for file in sorted(Path(place).iterdir())
+            for file in (*sorted(Path(place).iterdir()), *sums.damaged)
         )
 
 

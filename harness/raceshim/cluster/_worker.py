@@ -24,6 +24,7 @@ from distributed import get_worker
 
 from raceshim._command import Bench, Place
 from raceshim._errors import RaceshimError
+from raceshim._option_values import profile_in
 from raceshim._options import Settings
 from raceshim._repeat import Limits, run_task
 from raceshim.cluster._cover import collected
@@ -105,8 +106,7 @@ class _Gate:
         place = Place(environ, folder, job.setting.root, job.suppressions, job.policy)
         values = dict(job.values)
         if isinstance(profile := values["profile"], str):
-            kinds = profile.rpartition(":")[0] or "cpu"
-            values["profile"] = f"{kinds}:{self.folder / 'profiles'}"
+            values["profile"] = profile_in(profile, str(self.folder / "profiles"))
         settings = Settings(values, job.told)
         return self._ends.enter_context(Bench(command, settings, job.setting.detector, place=place))
 

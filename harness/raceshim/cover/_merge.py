@@ -41,6 +41,8 @@ class Sums:
     files: int = 0
     #: Why files were left out.
     skipped: list[str] = field(default_factory=list)
+    #: Those of them that cannot be read.
+    damaged: list[Path] = field(default_factory=list)
 
     def add(self, program: str, unit: Counters) -> None:
         """Add a process's counts of one link unit."""
@@ -90,6 +92,7 @@ def merge(
     for part, number in _parts(inputs, jobs, skip_damaged=skip_damaged):
         sums.files += part.files
         sums.skipped += part.skipped
+        sums.damaged += part.damaged
         for program, data in part.units:
             (raw,) = split(data, "merged counters")
             sums.add(program, read_counters(raw, inputs.metas[raw.hash]))
@@ -106,6 +109,7 @@ class _Part:
     units: list[tuple[str, bytes]]
     files: int
     skipped: list[str]
+    damaged: list[Path]
 
 
 def _parts(inputs: Inputs, jobs: int, *, skip_damaged: bool) -> Iterator[tuple[_Part, int]]:
@@ -147,12 +151,13 @@ def _merge_batch(inputs: Inputs, files: Sequence[Path], *, skip_damaged: bool) -
             if not skip_damaged:
                 raise
             sums.skipped.append(f"skipped: {error}")
+            sums.damaged.append(file)
     units = [
         (program, write_counters(unit))
         for program, link_units in sums.programs.items()
         for unit in link_units.values()
     ]
-    return _Part(units, sums.files, sums.skipped)
+    return _Part(units, sums.files, sums.skipped, sums.damaged)
 
 
 def _add_file(sums: Sums, inputs: Inputs, file: Path) -> None:

@@ -37,6 +37,8 @@ _SUFFIX = ".pb.gz"
 _FILE = re.compile(r"run-(\d+)\.(?:\d+\.)?(cpu|heap|locks)" + re.escape(_SUFFIX))
 #: So many files are added up at a time.
 _BATCH = 64
+#: So many that cannot be read are named.
+_TOLD = 8
 #: Of one process, or one run: a sum has none of it.
 _OWN_LABEL, _OWN_COMMENT = "tid", "accepted "
 _SUM = re.compile(r"sum of (\d+) processes")
@@ -107,14 +109,16 @@ class Recorder:
     ) -> tuple[tuple[str, bytes], ...]:
         """Give what some runs have left, added up, by name; it is here no more.
 
-        `rename` says the path of a program or library in terms of another machine.
+        `rename` says the path of a program or library in terms of another machine. What cannot be
+        read is given as it is: who adds everything up tells of it.
         """
         found = []
         for kind, files in self._by_kind(runs).items():
-            total, _ = _added(files)
+            total, damaged = _added(files)
             if total is not None:
                 total = total if rename is None else _renamed(total, rename)
                 found.append((f"run-{min(runs)}.{kind}{_SUFFIX}", write(total)))
+            found += [(file.name, file.read_bytes()) for file in damaged if file.exists()]
             for file in files:
                 file.unlink(missing_ok=True)
         return tuple(found)
@@ -137,13 +141,17 @@ class Recorder:
     def _finish(self, wish: Wish) -> list[str]:
         files = self._by_kind().get(wish.kind, [])
         total, damaged = _added(files)
+        told = list(damaged.values())
+        if len(told) > _TOLD:
+            told[_TOLD:] = [f"and {len(told) - _TOLD} more that cannot be read"]
         if total is None:
-            return list(summary(wish, [], damaged))
+            return list(summary(wish, [], told))
         place = self._sum(wish.kind)
         self.put([(place.name, write(total))])
         for file in files:
-            file.unlink(missing_ok=True)
-        return list(summary(wish, [replace(total, files=(str(place),))], damaged))
+            if file not in damaged:
+                file.unlink(missing_ok=True)
+        return list(summary(wish, [replace(total, files=(str(place),))], told))
 
     def _sum(self, kind: str) -> Path:
         return self.path / f"{kind}{_SUFFIX}"
@@ -159,10 +167,10 @@ class Recorder:
         return found
 
 
-def _added(files: Sequence[Path]) -> tuple[Profile | None, list[str]]:
-    """Add files up, a few at a time; return what cannot be read, too."""
+def _added(files: Sequence[Path]) -> tuple[Profile | None, dict[Path, str]]:
+    """Add files up, a few at a time; return what cannot be read, and why, too."""
     total: Profile | None = None
-    damaged: list[str] = []
+    damaged: dict[Path, str] = {}
     count = 0
     for start in range(0, len(files), _BATCH):
         parts = [] if total is None else [total]
@@ -170,7 +178,7 @@ def _added(files: Sequence[Path]) -> tuple[Profile | None, list[str]]:
             try:
                 one = read_file(file)
             except ToolError as error:
-                damaged.append(str(error))
+                damaged[file] = str(error)
                 continue
             count += sum(int(m[1]) for c in one.comments if (m := _SUM.fullmatch(c))) or 1
             parts.append(_bare(one))
