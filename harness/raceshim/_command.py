@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from raceshim.evidence._logs import LogFolder
-from raceshim.evidence._run import environment, left_behind, run
+from raceshim.evidence._run import environment, left_behind, program_of, run
 from raceshim.evidence._tee import Tee
 
 if TYPE_CHECKING:
@@ -144,6 +144,11 @@ class Bench:
     def recorded(self) -> tuple[str, ...]:
         """Put together what all runs have recorded, and return what there is to say of it."""
         return () if self.profiles is None else self.profiles.finish()
+
+    @property
+    def program(self) -> str | None:
+        """The file that the command runs, if that is a program with a detector itself."""
+        return program_of(self.command, None if self._place is None else self._place.folder)
 
     @property
     def environ(self) -> Mapping[str, str]:

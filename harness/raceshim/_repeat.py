@@ -256,14 +256,15 @@ def run_task(  # noqa: PLR0913 - a run
     `environ` is more of its environment.
     """
     before = _used()
-    trial = trial_of(task, limit, bench.environ)
+    trial = trial_of(task, limit, bench)
     verdict = bench.run(replace(trial, environ={**trial.environ, **(environ or {})}))
     return result_of(setting, task, verdict, _used() - before if alone else None)
 
 
-def trial_of(task: Task, limit: float | None, base: Mapping[str, str]) -> Trial:
-    """Return what a task asks of a run; `base` is what the command inherits."""
-    environ, preload, processor = asked_of(task, base.get("TSAN_OPTIONS", ""))
+def trial_of(task: Task, limit: float | None, bench: Bench) -> Trial:
+    """Return what a task asks of a run of the command that lies on the bench."""
+    options = bench.environ.get("TSAN_OPTIONS", "")
+    environ, preload, processor = asked_of(task, options, bench.program)
     return Trial(
         environ, limit, quiet=True, preload=preload, processor=processor, number=task.number
     )

@@ -166,7 +166,7 @@ def _run_once(
         clean.setdefault("RACESHIM_COVERDIR", str(built.cover_dir))
     processor = None
     if task is not None:
-        asked, preload, processor = asked_of(task, "")
+        asked, preload, processor = asked_of(task, "", str(built.binary))
         # The program's own options come last, and so hold.
         own = asked | ({"LD_PRELOAD": preload} if preload else {}) | own
     with LogFolder() as logs:

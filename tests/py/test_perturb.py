@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from harness_programs import COMPILERS
 from raceshim.cc import _prefix
+from raceshim.evidence._instrumented import examine
 from raceshim.runs._plan import Plan
 from raceshim.runs._policies import TURNS, Bandit, adapted, policies_of
 
@@ -229,6 +231,70 @@ def test_a_policy_is_what_the_command_gets(raceshim: Raceshim, tmp_path: Path) -
         "'loud' is no policy"
         in raceshim("gate", "--runs", "2", "--policy", "loud", "--", "true", status=2).stderr
     )
+
+
+#: It prints the options that it was given, and may have one more in it, as a newer runtime has.
+TELLS = """\
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef NEWER
+__attribute__((used)) static const char option[] = "enable_adaptive_delay";
+#endif
+int main(int argc, char **argv)
+{
+    FILE *file = fopen(argv[argc - 1], "a");
+    return fprintf(file, "%s\\n", getenv("TSAN_OPTIONS")) < 0 || fclose(file);
+}
+"""
+
+
+@ALL
+def test_what_a_runtime_can_do_is_what_it_says_itself(tmp_path: Path, compiler: str) -> None:
+    source = tmp_path / "tells.c"
+    source.write_text(TELLS)
+    program = build(compiler, tmp_path / "tells", "-fsanitize=thread", source)
+    told = subprocess.run(
+        [program, "/dev/null"],
+        env={**os.environ, "TSAN_OPTIONS": "help=1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    options = told.stdout + told.stderr
+    assert "history_size" in options
+    known = examine(str(program))
+    assert known is not None
+    # The runtime of gcc is a library: which one, the loader says.
+    expected = None if compiler.startswith("gcc") else "enable_adaptive_delay" in options
+    assert known.delays == expected
+
+
+@pytest.mark.parametrize(
+    ("newer", "shell", "own", "asked"),
+    [
+        (False, False, "", ""),
+        (True, False, "", "1"),
+        (False, True, "", "1"),
+        (True, False, "0", "10"),  # the last one holds
+    ],
+    ids=["older", "newer", "nobody-knows", "unwanted"],
+)
+def test_a_runtime_that_can_delay_threads_itself_is_asked_to(  # noqa: PLR0917 - a case
+    raceshim: Raceshim, tmp_path: Path, newer: bool, shell: bool, own: str, asked: str
+) -> None:
+    source, out = tmp_path / "tells.c", tmp_path / "out"
+    source.write_text(TELLS)
+    flags = ("-fsanitize=thread", *(["-DNEWER"] if newer else []))
+    program = build("clang-19", tmp_path / "tells", *flags, source)
+    command = ("sh", "-c", f"exec {program} {out}") if shell else (program, out)
+    words = ("gate", "--policy", "none,pin,noise,pct", "--runs", "4", "--", *command)
+    options = {"TSAN_OPTIONS": f"enable_adaptive_delay={own}" if own else ""}
+    raceshim(*words, status=4, env=options)  # it has one thread only
+    found = [
+        "".join(re.findall(r"enable_adaptive_delay=(\d)", line))
+        for line in out.read_text().splitlines()
+    ]
+    assert found == [own, own, asked, asked]
 
 
 def test_the_policy_that_shows_a_finding_is_the_one_to_repeat(

@@ -32,11 +32,14 @@ _LOAD, _SYMTAB, _DYNSYM, _SOURCE, _UNDEFINED = 1, 2, 11, 4, 0
 _CONSTRUCTORS = (b"tsan.module_ctor", b"_sub_I_00099_")
 #: What only instrumented code refers to.
 _CALLS = (b"__tsan_func_entry", b"__tsan_read", b"__tsan_write", b"__tsan_unaligned_")
+#: Options that a runtime has inside, with what it tells of them: one that all of them have, and
+#: that of LLVM 23's ThreadSanitizer and newer ones, which delays threads itself.
+_OPTION, _DELAYS = b"stack_trace_format", b"enable_adaptive_delay"
 #: The names under which a runtime is found in a file: a symbol that it exports, a library's name,
 #: and, where everything was stripped, an option that it reads.
 _RUNTIMES = (
     *(b"__tsan_init", b"__asan_init", b"__msan_init", b"__hwasan_init", b"__ubsan_handle_"),
-    *(b"libtsan.so", b"libasan.so", b"libubsan.so", b"libclang_rt.", b"stack_trace_format"),
+    *(b"libtsan.so", b"libasan.so", b"libubsan.so", b"libclang_rt.", _OPTION),
 )
 _THREAD_RUNTIMES = (b"__tsan_init", b"libtsan.so", b"libclang_rt.tsan")
 #: What the gate itself puts into programs; the first one races on purpose.
@@ -51,7 +54,8 @@ class Binary:
     `kind` is "program" (an ELF file, of whatever use), "script" or "other". `runtime` tells
     whether any detector's runtime is in it or a library of its own, `thread_runtime` whether it is
     ThreadSanitizer's. `instrumented` is None where nobody can know. `base` is the address at which
-    it is linked, None where the system chooses.
+    it is linked, None where the system chooses. `delays` tells whether the runtime inside can delay
+    threads by itself, None where none is inside.
     """
 
     kind: str
@@ -59,6 +63,7 @@ class Binary:
     thread_runtime: bool = False
     instrumented: bool | None = None
     base: int | None = None
+    delays: bool | None = None
 
 
 def examine(path: str) -> Binary | None:
@@ -119,6 +124,7 @@ def _read(image: mmap.mmap) -> Binary:
         thread_runtime=any(name in table for table in names for name in _THREAD_RUNTIMES),
         instrumented=_instrumented(image, tables),
         base=_base(image, header),
+        delays=image.find(_DELAYS) >= 0 if image.find(_OPTION) >= 0 else None,
     )
 
 

@@ -163,7 +163,7 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
         with _lock:
             _active.pop(logs, None)
     crashed = process.returncode < 0
-    logs.ends.learn(process.pid, process.returncode, _program_of(command, cwd) if crashed else None)
+    logs.ends.learn(process.pid, process.returncode, program_of(command, cwd) if crashed else None)
     seconds = time.monotonic() - start
     return Ended(process.returncode, timed_out, seconds, _text(out), _text(err))
 
@@ -327,7 +327,7 @@ def _quoted(value: str) -> str:
     return f"'{value}'" if '"' in value else f'"{value}"'
 
 
-def _program_of(command: Sequence[str], folder: Path | None) -> str | None:
+def program_of(command: Sequence[str], folder: Path | None) -> str | None:
     """Return the file that a command runs, if that is a program with a detector itself."""
     from raceshim.evidence._instrumented import examine  # noqa: PLC0415 - most commands do not crash
 
