@@ -11,13 +11,13 @@ import contextlib
 import functools
 import importlib
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from raceshim.evidence._interrupts import interrupts_kept
 from raceshim.evidence._logs import LogFolder
 from raceshim.evidence._run import environment, left_behind, program_of, run
 from raceshim.evidence._tee import Tee
@@ -399,29 +399,10 @@ def _policy(settings: Settings) -> Policy | None:
 
 
 def _load_judges() -> None:
-    with _interrupts_kept():
+    # Python drops an exception that is raised in a weak reference's callback; imports have some.
+    with interrupts_kept():
         for name in ("evidence._processes", "_gate", "formats._text"):
             importlib.import_module(f"raceshim.{name}")
-
-
-@contextlib.contextmanager
-def _interrupts_kept() -> Iterator[None]:
-    """Let interrupts come afterwards: one that comes within an import can get lost.
-
-    Python drops an exception that is raised in a weak reference's callback, and imports have some.
-    """
-    kept: list[int] = []
-    handlers = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if callable(signal.getsignal(number)):
-            handlers[number] = signal.signal(number, lambda got, _frame: kept.append(got))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    if kept:
-        signal.raise_signal(kept[0])
 
 
 @functools.cache

@@ -491,25 +491,6 @@ def test_reading_the_witness_is_evidence() -> None:
         assert logs.witness("address") is None  # says so in its log
 
 
-def test_command_that_wipes_its_environment_is_ended_too(
-    raceshim: Raceshim, tmp_path: Path
-) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    # The pause: an interrupt that comes before Popen has returned finds no process to end.
-    script = f"exec env -i sh -c 'sleep 1; echo $$ >{fifo}; exec sleep 1000'"
-    gate = subprocess.Popen(
-        raceshim.line("gate", "--", "sh", "-c", script),
-        env=raceshim.environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    pid = int(fifo.read_text())
-    gate.send_signal(signal.SIGTERM)
-    assert gate.wait(timeout=60) == 130
-    assert eventually_dead(pid)
-
-
 @ALL
 def test_runtime_that_cannot_start_is_inconclusive(
     raceshim: Raceshim, programs: Programs, compiler: str

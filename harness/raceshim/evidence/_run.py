@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError
 from raceshim.evidence._exit_record import START_OPTION
+from raceshim.evidence._interrupts import interrupts_kept
 from raceshim.evidence._logs import RUNTIMES, LogFolder
 from raceshim.report._frames import MACHINE_STACK_FORMAT
 
@@ -49,8 +50,8 @@ CANARY_CLAIMS = "RACESHIM_CANARY_CLAIMS"
 #: What the gate itself may have put in front of a command; it becomes the command by exec.
 _RUNNERS = ("setarch", "-R")
 _GRACE = 2.0
-#: The log folders of what runs now, by thread; an interrupt reaches only the main one.
-_active: dict[LogFolder, int] = {}
+#: What runs now, by log folder; an interrupt reaches only the main thread.
+_active: dict[LogFolder, _Active] = {}
 _lock = threading.Lock()
 _POLL = 0.02
 _RUNTIME_SYMBOLS = (b"__tsan_init", b"__asan_init", b"__msan_init", b"__hwasan_init")
@@ -74,6 +75,18 @@ class LeftBehind:
 
     pid: int
     command: str
+
+
+@dataclass(slots=True)
+class _Active:
+    """A command that runs, or is about to: in which thread, and whether nobody needs it any more.
+
+    Guarded by `_lock`.
+    """
+
+    thread: int
+    process: _Process | None = None
+    is_over: bool = False
 
 
 def describe_status(status: int) -> str:
@@ -140,10 +153,24 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
     start = time.monotonic()
     timed_out = False
     out, err = b"", b""
-    process = _start(
-        command, environ, logs, cwd, capture=capture, tee=tee, alone=alone, processor=processor
-    )
+    with _lock:
+        one = _active[logs] = _Active(threading.get_ident())
     try:
+        # Interrupted in here, nobody would know the process: it may wipe its environment.
+        with interrupts_kept():
+            process = _start(
+                command,
+                environ,
+                cwd,
+                capture=capture,
+                tee=tee,
+                alone=alone,
+                processor=processor,
+            )
+            with _lock:
+                one.process = process
+        if one.is_over:
+            _end(process, logs)
         if meanwhile is not None:
             meanwhile()
         out, err = process.communicate(timeout=timeout)
@@ -157,7 +184,7 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
         with contextlib.suppress(subprocess.TimeoutExpired):  # somebody escaped with our pipe
             out, err = process.communicate(timeout=_GRACE)
     except BaseException:
-        _end(process, logs)
+        _end(one.process, logs)
         raise
     finally:
         with _lock:
@@ -196,7 +223,6 @@ class _Process(subprocess.Popen[bytes]):
 def _start(  # noqa: PLR0913 - see run
     command: Sequence[str],
     environ: Mapping[str, str],
-    logs: LogFolder,
     cwd: Path | None,
     *,
     capture: bool,
@@ -205,8 +231,6 @@ def _start(  # noqa: PLR0913 - see run
     processor: int | None,
 ) -> _Process:
     pipe = subprocess.PIPE if capture else None
-    with _lock:
-        _active[logs] = threading.get_ident()
     try:
         with _on(processor):
             process = _Process(
@@ -223,9 +247,6 @@ def _start(  # noqa: PLR0913 - see run
             tee.started()
     except OSError as error:
         raise ToolError(f"cannot run {command[0]}: {error.strerror}") from None
-    except BaseException:  # interrupted when the child may already be there
-        end_all(logs)
-        raise
     return process
 
 
@@ -243,9 +264,9 @@ def _on(processor: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _end(process: _Process, logs: LogFolder) -> None:
+def _end(process: _Process | None, logs: LogFolder) -> None:
     end_all(logs)
-    if process.poll() is None:  # it has wiped its environment
+    if process is not None and process.poll() is None:  # it has wiped its environment
         process.kill()
         process.wait()
 
@@ -269,9 +290,13 @@ def end_all(logs: LogFolder) -> None:
 def end_active(threads: Container[int] | None = None) -> None:
     """End everything that runs in any thread, or in some of them."""
     with _lock:
-        active = [logs for logs, thread in _active.items() if threads is None or thread in threads]
-    for logs in active:
+        active = {k: v for k, v in _active.items() if threads is None or v.thread in threads}
+        for one in active.values():
+            one.is_over = True
+    for logs, one in active.items():
         end_all(logs)
+        if one.process is not None:
+            one.process.kill()  # if it has wiped its environment; its thread hears of its end
 
 
 def instrumented_members(logs: LogFolder) -> list[int]:
