@@ -66,6 +66,9 @@ def reports(program: Path, misuse: str, preload: str = "") -> tuple[str, list[in
     text = re.sub(r"0x[0-9a-f]+", "PTR", done.stderr)
     text = re.sub(r"\b(pid|tid)=\d+", r"\1", text)
     text = re.sub(r"(?<=tid, )(running|finished)(?=\))", "state", text)
+    # A library that counts itself has locks of its own.
+    locks: dict[str, str] = {}
+    text = re.sub(r"\bM\d+\b", lambda m: locks.setdefault(m[0], f"M{len(locks)}"), text)
     text = re.sub(r" \([^()]*\+PTR\)(?: \(BuildId: \w+\))?", "", text)
     return text, [int(word) for word in done.stdout.split()]
 
