@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import resource
 import shutil
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 UNTIL_FOUND = 1000
 #: A run of which nobody has said how long it may take has this much more than the longest one.
 _SHORTEST, _PATIENCE = 60.0, 20.0
+#: So often what is to end is told so: it may have started a command meanwhile.
+_OFTEN = 0.1
 #: Of larger programs no digest is made.
 _LARGEST = 1 << 30
 
@@ -221,13 +224,17 @@ def run_tasks(
     None begins after the deadline, but for the first. Whoever stops to ask ends those that run.
     """
     limits = Limits(bench.settings.timeout)
+    under_way = _UnderWay()
 
     def one(task: Task) -> Result:
-        return run_task(bench, setting, task, limits.limit(), alone=jobs == 1)
+        with under_way:
+            return run_task(bench, setting, task, limits.limit(), alone=jobs == 1)
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="raceshim-run") as pool:
-        running: set[Future[Result]] = {pool.submit(one, task) for task in islice(tasks, jobs)}
+        running: set[Future[Result]] = set()
         try:
+            for task in islice(tasks, jobs):
+                running.add(pool.submit(one, task))
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -237,9 +244,36 @@ def run_tasks(
                     if deadline is None or time.monotonic() < deadline:
                         running |= {pool.submit(one, task) for task in islice(tasks, 1)}
         finally:
-            if running:
-                pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            under_way.end()
+
+
+class _UnderWay:
+    """Runs that are under way, in threads; each enters it as `with`."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._number = 0
+        self._is_over = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._is_over:
+                raise Interrupted
+            self._number += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._number -= 1
+            self._changed.notify()
+
+    def end(self) -> None:
+        """End those that run, also one whose command is yet to start, and let none begin."""
+        with self._changed:
+            self._is_over = True
+            while self._number:
                 end_active()
+                self._changed.wait(_OFTEN)
 
 
 def run_task(  # noqa: PLR0913 - a run

@@ -173,12 +173,12 @@ def end(gate: str, *, now: bool, forget: bool) -> None:
 
 
 def _end(gate: str, one: _Gate, now: bool, forget: bool) -> None:
-    if now:
-        end_active(one.threads)
+    deadline = time.monotonic() + _GRACE
+    while (now or forget) and one.threads and time.monotonic() < deadline:
+        if now:
+            end_active(one.threads)  # again and again: one may be about to start its command
+        time.sleep(0.05)
     if forget:
-        deadline = time.monotonic() + _GRACE
-        while one.threads and time.monotonic() < deadline:
-            time.sleep(0.05)
         _gates.pop(gate, None)
         one.close()
 
