@@ -23,6 +23,7 @@ from raceshim._campaign import Campaign, CampaignVerdict
 from raceshim._command import Bench, Trial, project_root
 from raceshim._errors import Interrupted, ToolError, UsageError
 from raceshim._perturbed import asked_of
+from raceshim.evidence._interrupts import LOOK_UP
 from raceshim.evidence._run import end_active
 from raceshim.formats._lines import Result, Setting, encode
 from raceshim.runs._plan import Plan
@@ -236,7 +237,7 @@ def run_tasks(
             for task in islice(tasks, jobs):
                 running.add(pool.submit(one, task))
             while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                done, running = wait(running, LOOK_UP, FIRST_COMPLETED)
                 for future in done:
                     result = future.result()
                     limits.learn(result.seconds)

@@ -22,6 +22,7 @@ from raceshim._programs import Program, load_programs
 from raceshim._series import PLAIN, Series, series_of
 from raceshim._verdicts import CaseVerdict, ProgramRun
 from raceshim.cc._compilers import VALGRIND_TOOLS, Compiler, find_all, which
+from raceshim.evidence._interrupts import LOOK_UP
 from raceshim.evidence._late import Names, needs_names
 from raceshim.evidence._logs import LogFolder
 from raceshim.evidence._processes import read_processes
@@ -259,7 +260,7 @@ def _in_parallel(
         try:
             pending: set[Future[CaseVerdict]] = set(futures)
             while pending:
-                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                finished, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
                 for future in finished:
                     done(future.result())
         except BaseException:

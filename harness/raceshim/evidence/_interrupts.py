@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: Who waits in the main thread looks up so often, in seconds. Python's handlers run between two of
+#: its instructions: an interrupt just before the thread waits in the kernel is heard behind that.
+LOOK_UP = 1.0
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -10,6 +10,7 @@ command carry its log folder in their environment. By that they are found, where
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
 import re
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from raceshim._errors import ToolError
 from raceshim.evidence._exit_record import START_OPTION
-from raceshim.evidence._interrupts import interrupts_kept
+from raceshim.evidence._interrupts import LOOK_UP, interrupts_kept
 from raceshim.evidence._logs import RUNTIMES, LogFolder
 from raceshim.report._frames import MACHINE_STACK_FORMAT
 
@@ -196,7 +197,7 @@ def run(  # noqa: PLR0913 - keyword arguments of a process
 
 
 class _Process(subprocess.Popen[bytes]):
-    """A process whose end is waited for, with or without a timeout.
+    """A process whose end is waited for, with or without a timeout, and no interrupt missed.
 
     Popen asks again and again instead, ever more seldom: of a program that takes 20 ms for what
     the kernel does at its end, it hears 15 ms late.
@@ -204,7 +205,7 @@ class _Process(subprocess.Popen[bytes]):
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit status, or raise TimeoutExpired."""
-        if timeout is None or self.returncode is not None:
+        if self.returncode is not None:
             return super().wait(timeout)
         try:
             fd = os.pidfd_open(self.pid)
@@ -213,8 +214,10 @@ class _Process(subprocess.Popen[bytes]):
         try:
             poll = select.poll()
             poll.register(fd, select.POLLIN)
-            if not poll.poll(max(timeout, 0) * 1000):
-                raise subprocess.TimeoutExpired(self.args, timeout)
+            deadline = math.inf if timeout is None else time.monotonic() + timeout
+            while not poll.poll(1000 * max(0, min(LOOK_UP, deadline - time.monotonic()))):
+                if timeout is not None and time.monotonic() >= deadline:
+                    raise subprocess.TimeoutExpired(self.args, timeout)
         finally:
             os.close(fd)
         return super().wait()
