@@ -203,6 +203,51 @@ def test_automatic_events_are_in_the_file(lab: Lab, way: str, tmp_path: Path) ->
     assert len(trace.events) == EVENTS + 8 + 8 + 2 * waits
 
 
+#: Says what time it is, emits an event, and says it again.
+CLOCK = """\
+#include <time.h>
+#include <raceshim/trace.h>
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+int main(void)
+{
+	for (int i = 0; i < 50; i++) {
+		RSH_TRACE_INSTANT_1("before", now());
+		RSH_TRACE_INSTANT("event");
+		RSH_TRACE_INSTANT_1("behind", now());
+		if (i % 10 == 9)
+			rsh_trace_advance();
+	}
+	return 0;
+}
+"""
+#: Nanoseconds by which the processor's clock may be taken for another time of the kernel's.
+APART = 1_000_000
+
+
+def test_times_are_the_kernels(lab: Lab, tmp_path: Path) -> None:
+    source, program = tmp_path / "clock.c", tmp_path / "clock"
+    source.write_text(CLOCK)
+    library = lab.sdk / "lib/libraceshim.a"
+    run("clang-19", "-O1", "-w", f"-I{lab.sdk}/include", source, library, "-o", program)
+    for more in ("", ":raw"):
+        assert traced(program, tmp_path / "x", more=more).returncode == 0
+        trace = whole(tmp_path / "x")
+        assert len(trace.generations) >= 6
+        told = [e for e in trace.events if e.category != "raceshim"]
+        assert [e.name for e in told] == ["before", "event", "behind"] * 50
+        for before, event, behind in zip(told[::3], told[1::3], told[2::3], strict=True):
+            ((_, begin),), ((_, end),) = before.args, behind.args
+            assert int(str(begin)) - APART < event.time < int(str(end)) + APART
+
+
 def test_record_asks_for_automatic_events(lab: Lab, raceshim: Raceshim, tmp_path: Path) -> None:
     for words, begun in ((("--auto",), 4), ((), 0)):
         raceshim("trace", "record", *words, "-o", "x", "--", lab.program(), cwd=tmp_path)

@@ -27,17 +27,29 @@
 #define PERIOD_MS   1000u
 #define NS_PER_MS   1000000u
 #define NAME        16
+#define ATTEMPTS    5
 #define SPINS       100
 #define SLEEP       50000u /* nanoseconds between two looks at a thread */
 
 struct rshi_lock rshi_trace_control;
 struct rshi_trace_session rshi_session_trace;
 
+/* The thread may lose its processor between two clocks: the closest of some attempts. */
 static void read_clocks(struct rshi_trace_clock *now)
 {
-	now->ticks = rshi_trace_ticks_sig();
-	now->monotonic = rshi_trace_clock_sig(MONOTONIC);
-	now->realtime = rshi_trace_clock_sig(REALTIME);
+	uint64_t closest = UINT64_MAX;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		uint64_t before = rshi_trace_ticks_sig();
+		uint64_t monotonic = rshi_trace_clock_sig(MONOTONIC);
+		uint64_t realtime = rshi_trace_clock_sig(REALTIME);
+		uint64_t apart = rshi_trace_ticks_sig() - before;
+
+		if (apart >= closest)
+			continue;
+		closest = apart;
+		*now = (struct rshi_trace_clock){before + apart / 2, monotonic, realtime};
+	}
 }
 
 /* Every thread's loads come after its stores before this, as if it had a barrier there. */
