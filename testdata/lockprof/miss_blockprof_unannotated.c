@@ -27,7 +27,7 @@ static NOINLINE int fill(void)
 
 static NOINLINE int reader(void)
 {
-	return records[0].pcs[0] == 0;
+	return records[0].pcs[RSH_LOCKPROF_DEPTH - 1] != 0;
 }
 
 int main(void)

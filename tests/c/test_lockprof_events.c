@@ -12,7 +12,8 @@
 #include "lockprof/waiters.h"
 #include "waiting.h"
 
-#define RATE  UINT64_C(1000000) /* nanoseconds */
+/* Nanoseconds; so many that it does not matter how long threads are kept from the processor. */
+#define RATE  UINT64_C(100000000)
 #define WAITS 40000
 
 static uint64_t ticks_of(uint64_t ns)
@@ -55,7 +56,7 @@ IN(in_longs) void wait_longs(void)
 		wait_long();
 }
 
-/* Of a few percent by chance; nobody has been kept from the processor for longer than that. */
+/* But for a few percent by chance. */
 static void check_near(uint64_t value, double truth)
 {
 	CHECK((double)value > 0.8 * truth);
@@ -75,6 +76,35 @@ static void test_long_and_short_waits_have_their_share(void)
 	find(rsh_blockprof_read, RSH_LOCK_SEM, AT(in_longs), &sum);
 	CHECK_EQ(sum.count, WAITS);
 	check_near(sum.delay, WAITS * (double)RATE * 2);
+}
+
+IN(in_later) void wait_until_earlier(void)
+{
+	const struct rshi_here here = RSHI_HERE();
+	const struct rshi_watched wait = {NULL, rshi_ticks_sig() + ticks_of(RATE), 0};
+	const struct rshi_waited what = {RSHI_WAIT_SEM, 0, NULL};
+
+	rshi_events_watcher.end(&wait, &what, 1, &here);
+}
+
+IN(in_no_time) void wait_no_time(void)
+{
+	for (int i = 0; i < 3; i++) {
+		wait_until_earlier();
+		__asm__ volatile(""); /* no jump at the end */
+	}
+}
+
+/* By a clock that goes back from one processor to the next; it counts, as the shortest one there is. */
+static void test_a_wait_of_no_time_is_one(void)
+{
+	struct rsh_lock_record sum;
+
+	start_profiles(1, 0);
+	wait_no_time();
+	find(rsh_blockprof_read, RSH_LOCK_SEM, AT(in_no_time), &sum);
+	CHECK_EQ(sum.count, 3);
+	CHECK_EQ(sum.delay, 3);
 }
 
 IN(in_release) void release(const void *lock)
@@ -280,6 +310,7 @@ int main(void)
 {
 	test_each_tick_is_charged_once();
 	test_long_and_short_waits_have_their_share();
+	test_a_wait_of_no_time_is_one();
 	test_one_unlock_of_many_stands_for_all();
 	test_more_waiters_than_places();
 	test_nobody_waits_in_a_forked_child();

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,6 @@ from raceshim.prof._read import read_file
 from shim_builds import COMPILERS, ROOT, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness_programs import Raceshim
     from raceshim.prof._model import Profile
 
@@ -91,6 +90,18 @@ def test_every_block_is_known(compiler: str, how: str, sdk: Path, tmp_path: Path
     assert [leak.space for leak in staying] == [100_000]
     assert {"main", "leak"} <= {frame.function for frame in staying[0].stack}
     assert not {f.function for s in profile.samples for f in s.stack if "rshi_" in f.function}
+
+
+@pytest.mark.parametrize(
+    "name", ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"]
+)
+def test_every_block_of_another_allocator_is_known(
+    name: str, plain: tuple[Path, tuple[Path, ...]], tmp_path: Path
+) -> None:
+    (allocator,) = Path("/usr/lib").glob(f"*-linux-gnu/{name}")
+    executable, layer = plain
+    assert not asked(executable, (*layer, allocator), tmp_path).run("heap.pb:1").stderr
+    assert numbers(read_file(tmp_path / "heap.pb")) == TRUTH
 
 
 @pytest.mark.parametrize(
