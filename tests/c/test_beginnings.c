@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Profiles that two threads begin at the same time, one of them while it loads a library. The other
- * one has to ask the loader something meanwhile, and waits for it: with a lock of the profile's, it
- * would wait for ever.
+ * Profiles and traces that two threads begin at the same time, one of them while it loads a library.
+ * The other one has to ask the loader something meanwhile, and waits for it: with a lock of the
+ * profile's, it would wait for ever.
  */
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include <raceshim/cpuprof.h>
 #include <raceshim/detect.h>
 #include <raceshim/heapprof.h>
+#include <raceshim/trace.h>
 
 #include "waiting.h"
 
@@ -32,6 +35,31 @@ static int begin_heap(void)
 static int begin_locks(void)
 {
 	return rsh_lockprof_start(&all);
+}
+
+/* Whoever comes second is told that it runs. */
+static int or_runs(int err)
+{
+	return err == EBUSY ? 0 : err;
+}
+
+static int begin_cpu(void)
+{
+	return or_runs(rsh_cpuprof_start(NULL));
+}
+
+static int begin_trace(void)
+{
+	static const struct rsh_trace_options options = {.automatic = RSH_TRACE_AUTO_ALL};
+
+	return or_runs(rsh_trace_start(&options));
+}
+
+static int begin_flight(void)
+{
+	static const struct rsh_flight_options options = {.automatic = RSH_TRACE_AUTO_ALL};
+
+	return or_runs(rsh_flight_start(&options));
 }
 
 static void *begin_too(void *arg)
@@ -73,7 +101,8 @@ static void load(char *program)
 
 int main(int argc, char **argv)
 {
-	static int (*const beginnings[])(void) = {begin_heap, begin_locks};
+	static int (*const beginnings[])(void) = {begin_heap, begin_locks, begin_cpu, begin_trace,
+	                                          begin_flight};
 
 	CHECK(argc == 1);
 	/* In a process of its own each, where nobody has begun it. */

@@ -39,18 +39,25 @@ static create_function *of_libc(void)
 	return create ? create : rshi_libc_create;
 }
 
+static create_function *known; /* atomic: whoever looks it up finds the same */
+
+void rshi_thread_prepare(void)
+{
+	/* A forked child looks nothing up. */
+	if (!__atomic_load_n(&known, __ATOMIC_RELAXED))
+		__atomic_store_n(&known, of_libc(), __ATOMIC_RELAXED);
+}
+
 int rshi_thread_make(void *(*run)(void *))
 {
-	static create_function *found; /* atomic: whoever looks it up finds the same */
-	create_function *create = __atomic_load_n(&found, __ATOMIC_RELAXED);
+	create_function *create;
 	pthread_attr_t attr;
 	pthread_t thread;
 	uint64_t mask = 0;
 	int err;
 
-	if (!create)
-		create = of_libc();
-	__atomic_store_n(&found, create, __ATOMIC_RELAXED); /* a forked child looks nothing up */
+	rshi_thread_prepare();
+	create = __atomic_load_n(&known, __ATOMIC_RELAXED);
 	if (!create || pthread_attr_init(&attr))
 		return EAGAIN;
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);

@@ -9,4 +9,10 @@
  */
 int rshi_thread_make(void *(*run)(void *));
 
+/*
+ * What it does otherwise when it is first called: ask the loader for libc's function. To be called
+ * before it, without any lock, by features that a library may start while it is loaded.
+ */
+void rshi_thread_prepare(void);
+
 #endif /* RSH_CORE_MAKE_THREAD_H */

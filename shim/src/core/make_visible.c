@@ -7,6 +7,10 @@
 #include "make_thread.h"
 #include "sys.h"
 
+void rshi_thread_prepare(void)
+{
+}
+
 int rshi_thread_make(void *(*run)(void *))
 {
 	pthread_attr_t attr;

@@ -5,6 +5,7 @@
 
 #include <raceshim/cpuprof.h>
 #include "core/files.h"
+#include "core/make_thread.h"
 #include "core/samples.h"
 #include "follow.h"
 #include "fork.h"
@@ -161,6 +162,7 @@ int rshi_session_start(const struct rsh_cpuprof_options *o)
 	if (o->hz > RSH_CPUPROF_HZ_MAX || o->clock > RSH_CPUPROF_WALL)
 		return EINVAL;
 	rshi_fork_prepare();
+	rshi_thread_prepare();
 	rshi_lock(&rshi_session_lock);
 	err = start(o);
 	rshi_unlock(&rshi_session_lock);

@@ -57,6 +57,7 @@ int rshi_trace_start(const struct rsh_trace_options *options)
 	if (options->automatic & ~RSH_TRACE_AUTO_ALL)
 		return EINVAL;
 	rshi_trace_fork_prepare();
+	rshi_automatic_prepare(options->automatic);
 	rshi_lock(&rshi_trace_control);
 	err = start(options);
 	rshi_unlock(&rshi_trace_control);

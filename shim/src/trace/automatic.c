@@ -52,6 +52,12 @@ static void turn(void)
 		rshi_hooks_stop(RSHI_WATCHER_TRACE);
 }
 
+void rshi_automatic_prepare(uint32_t kinds)
+{
+	if (kinds & RSH_TRACE_AUTO_WAITS)
+		rshi_hooks_prepare();
+}
+
 void rshi_automatic_ask(enum rshi_asker asker, uint32_t kinds)
 {
 	asked[asker] = kinds;

@@ -22,6 +22,9 @@ void rshi_trace_sample_forked(void);
 
 enum rshi_asker { RSHI_ASKED_BY_TRACE, RSHI_ASKED_BY_FLIGHT, RSHI_ASKERS };
 
+/* Before that, without any lock: find out what the loader has to be asked for these kinds. */
+void rshi_automatic_prepare(uint32_t kinds);
+
 /* With the control: what one who records asks for from now on, RSH_TRACE_AUTO_*. */
 void rshi_automatic_ask(enum rshi_asker asker, uint32_t kinds);
 

@@ -259,6 +259,8 @@ __attribute__((noinline)) int rsh_flight_start(const struct rsh_flight_options *
 	if (o.max_bytes > (size_t)1 << 40 || o.automatic & ~RSH_TRACE_AUTO_ALL)
 		return EINVAL;
 	rshi_trace_fork_prepare();
+	rshi_thread_prepare();
+	rshi_automatic_prepare(o.automatic);
 	rshi_lock(&rshi_flight_switch);
 	rshi_lock(&rshi_trace_control);
 	err = start(&o);
