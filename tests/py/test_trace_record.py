@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from perfetto_official import decode
 from raceshim.trace._check import check
+from raceshim.trace._model import TraceError
 from raceshim.trace._read import read_file
 from shim_builds import COMPILERS, ROOT, one_clang, run
 
@@ -345,8 +347,10 @@ def test_of_a_killed_process_all_but_the_last_generation_is_there(lab: Lab, tmp_
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        while not file.stat().st_size:
-            pass
+        trace = None
+        while trace is None:  # a generation is not written at once
+            with suppress(TraceError):
+                trace = read_file(file)
         process.send_signal(signal.SIGKILL)
     trace = read_file(file)
     findings = check(trace)
