@@ -364,11 +364,12 @@ def test_an_interrupted_gate_has_judged_what_had_ended(
 ) -> None:
     program = programs("sometimes", race=True)
     results, told = tmp_path / "lines", tmp_path / "gate.json"
-    # Run 2 waits for ever, and the results of what comes after it wait for their turn.
+    # Run 2 waits for ever, and the results of what comes after it wait for their turn. The other
+    # worker's second run after it says that its first one has ended.
     seen = tmp_path / "seen"
     line = (
         f'[ "$RACESHIM_RUN" != 2 ] || exec sleep 1000; '
-        f'[ "$RACESHIM_RUN" -lt 6 ] || : >{seen}; exec {program}'
+        f'[ "$RACESHIM_RUN" -lt 6 ] || mkdir {seen} 2>/dev/null || : >{seen}/ended; exec {program}'
     )
     words = ("--cluster", "local:2", "--runs", "100000", "--policy", "none")
     outputs = ("--results", results, "--json", told)
@@ -380,7 +381,7 @@ def test_an_interrupted_gate_has_judged_what_had_ended(
         start_new_session=True,
     ) as gate:
         deadline = time.monotonic() + 120
-        while not seen.exists() and gate.poll() is None and time.monotonic() < deadline:
+        while not (seen / "ended").exists() and gate.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(gate.pid, signal.SIGINT)  # as a terminal does, to all there are
         try:
