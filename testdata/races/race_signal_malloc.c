@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "step.h"
 
@@ -38,6 +39,11 @@ int main(void)
 	struct sigaction action = {.sa_handler = on_signal};
 	pthread_t thread;
 
+	/*
+	 * A call that may wait makes the runtime prepare for signals. The older ones lose a signal that
+	 * comes while they do.
+	 */
+	usleep(0);
 	sigaction(SIGUSR1, &action, NULL);
 	main_thread = pthread_self();
 	pthread_create(&thread, NULL, sender, NULL);
