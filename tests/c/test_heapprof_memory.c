@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "allocations.h"
 #include "heap_sites.h"
+#include "refusing.h"
 
 #define OBJECTS 30000
 #define CALLS   12 /* of the kernel's, which so many objects lead to at most */
@@ -54,8 +52,10 @@ static void check_numbers(uint64_t objects)
 	CHECK(sum + stats.lost < objects + 1000);
 }
 
-static void profile(void)
+/* Returns whether something was refused. */
+static int profile(void)
 {
+	const size_t refused = allocations.fail_at + allocations.fail_from; /* one of them is 0 */
 	struct rsh_heapprof_stats before, after;
 	int err = rsh_heapprof_rate(1);
 
@@ -77,24 +77,7 @@ static void profile(void)
 	CHECK_EQ(rsh_heapprof_stats(&after), 0);
 	CHECK(after.stacks > 4000 || allocations.fail_at || allocations.fail_from);
 	CHECK(after.live <= before.live + 100);
-}
-
-/* In a process of its own each: the profile is one for ever. Returns whether something was refused. */
-static int with_refusals(size_t at, size_t from)
-{
-	pid_t child = fork();
-	int status = 1;
-
-	CHECK(child >= 0);
-	if (!child) {
-		allocations.fail_at = at ? allocations.calls + at : 0;
-		allocations.fail_from = from ? allocations.calls + from : 0;
-		profile();
-		_exit(allocations.calls < at + from ? 3 : 0);
-	}
-	CHECK_EQ(waitpid(child, &status, 0), child);
-	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 3));
-	return WEXITSTATUS(status) == 0;
+	return allocations.calls >= refused;
 }
 
 int main(void)
@@ -102,10 +85,10 @@ int main(void)
 	int refused = 0;
 
 	for (size_t n = 1; n <= CALLS; n++) {
-		refused += with_refusals(n, 0);
-		refused += with_refusals(0, n);
+		refused += with_refusals(n, 0, profile);
+		refused += with_refusals(0, n, profile);
 	}
 	CHECK(refused >= 10);
-	CHECK(!with_refusals(1000, 0));
+	CHECK(!with_refusals(1000, 0, profile));
 	return 0;
 }

@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
-#include "allocations.h"
+#include "refusing.h"
 #include "waiting.h"
 
 #define PATHS           11
@@ -128,32 +127,13 @@ static int profile(void)
 	return err || lacks;
 }
 
-/* In a process of its own each: the profile is one for ever. Returns whether memory was refused. */
-static int with_refusals(size_t at, size_t from)
-{
-	enum { GOES_WELL = 3, LACKS_MEMORY };
-	pid_t child = fork();
-	int status = 1;
-
-	CHECK(child >= 0);
-	if (!child) {
-		allocations.fail_at = at ? allocations.calls + at : 0;
-		allocations.fail_from = from ? allocations.calls + from : 0;
-		_exit(profile() ? LACKS_MEMORY : GOES_WELL);
-	}
-	CHECK_EQ(waitpid(child, &status, 0), child);
-	CHECK(WIFEXITED(status));
-	CHECK(WEXITSTATUS(status) == GOES_WELL || WEXITSTATUS(status) == LACKS_MEMORY);
-	return WEXITSTATUS(status) == LACKS_MEMORY;
-}
-
 int main(void)
 {
 	size_t n = 1;
 
 	CHECK_EQ(sem_init(&never, 0, 0), 0);
 	/* Each call for memory, and each and all that follow, until there are no more. */
-	while (with_refusals(n, 0) && with_refusals(0, n))
+	while (with_refusals(n, 0, profile) && with_refusals(0, n, profile))
 		n++;
 	CHECK(n > 3);
 	return 0;
