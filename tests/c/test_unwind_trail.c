@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -161,6 +162,90 @@ static void test_another_frame_pointer_is_another_walk(void)
 	CHECK(!rshi_walk_recall_sig(&walks, &here, &place));
 }
 
+NOT_INLINED static void by_frames_of_pages(int depth)
+{
+	char frame[RSHI_PAGE + 100];
+
+	__asm__ volatile("" : : "r"(frame) : "memory");
+	if (depth)
+		by_frames_of_pages(depth - 1);
+	else
+		allocate();
+	__asm__ volatile("" : : "r"(frame) : "memory");
+}
+
+/* Each frame is compared by itself; of those there is room for some. */
+static void test_large_frames(void)
+{
+	recalled = 0;
+	for (volatile int i = 0; i < 4; i++)
+		by_frames_of_pages(RSHI_KEPT_BATCHES / 2);
+	CHECK(recalled >= 2);
+	recalled = 0;
+	for (volatile int i = 0; i < 4; i++)
+		by_frames_of_pages(RSHI_KEPT_BATCHES + 1);
+	CHECK_EQ(recalled, 0);
+}
+
+/* Pairs and single words, in their order and not, and one word twice. */
+static void test_every_word_matters(void)
+{
+	uintptr_t stack[64] = {0};
+	const struct rshi_here here = {.pc = 1, .sp = (uintptr_t)stack, .fp = 0};
+	struct rshi_trail trail = {
+	        .sp = here.sp,
+	        .n = 16,
+	        .at = {3, 2, 9, 8, 12, 20, 19, 25, 26, 25, 40, 39, 50, 49, 30, 1},
+	};
+	struct rshi_known_stack known = rshi_known_stack_sig;
+	uint64_t place;
+
+	rshi_known_stack_sig.lo = (uintptr_t)stack;
+	rshi_known_stack_sig.hi = (uintptr_t)(stack + 64);
+	for (uint32_t i = 0; i < trail.n; i++) {
+		trail.value[i] = 100 + trail.at[i];
+		stack[trail.at[i]] = trail.value[i];
+	}
+	CHECK(!rshi_walk_recall_sig(&walks, &here, &place));
+	rshi_walk_keep_sig(&walks, &here, place, &trail, &trail);
+	for (uint32_t i = 0; i < trail.n; i++) {
+		CHECK(rshi_walk_recall_sig(&walks, &here, &place) == &trail);
+		stack[trail.at[i]]++;
+		CHECK(!rshi_walk_recall_sig(&walks, &here, &place));
+		stack[trail.at[i]]--;
+	}
+	CHECK(rshi_walk_recall_sig(&walks, &here, &place) == &trail);
+	rshi_known_stack_sig = known;
+}
+
+/* The words behind one that differs may be of a larger stack that was at the same addresses. */
+static void test_no_page_is_read_behind_a_word_that_differs(void)
+{
+	char *pages = mmap(NULL, 2 * RSHI_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                   -1, 0);
+	volatile uintptr_t *stack = (uintptr_t *)(pages + RSHI_PAGE) - 3;
+	const struct rshi_here here = {.pc = 1, .sp = (uintptr_t)stack, .fp = 0};
+	struct rshi_trail trail = {.sp = here.sp, .n = 3, .at = {1, 2, 4}, .value = {10, 20, 40}};
+	struct rshi_known_stack known = rshi_known_stack_sig;
+	uint64_t place;
+
+	CHECK(pages != MAP_FAILED);
+	rshi_known_stack_sig.lo = (uintptr_t)pages;
+	rshi_known_stack_sig.hi = (uintptr_t)pages + 2 * RSHI_PAGE;
+	for (uint32_t i = 0; i < trail.n; i++)
+		stack[trail.at[i]] = trail.value[i];
+	CHECK(!rshi_walk_recall_sig(&walks, &here, &place));
+	rshi_walk_keep_sig(&walks, &here, place, &trail, &trail);
+	CHECK(rshi_walk_recall_sig(&walks, &here, &place) == &trail);
+	stack[4]++;
+	CHECK(!rshi_walk_recall_sig(&walks, &here, &place));
+	CHECK_EQ(mprotect(pages + RSHI_PAGE, RSHI_PAGE, PROT_NONE), 0);
+	stack[2]++;
+	CHECK(!rshi_walk_recall_sig(&walks, &here, &place));
+	rshi_known_stack_sig = known;
+	CHECK_EQ(munmap(pages, 2 * RSHI_PAGE), 0);
+}
+
 /* A walk that began alike and does not come any more does not keep the others from its place. */
 NOT_INLINED static void call_often(int times)
 {
@@ -292,6 +377,9 @@ int main(void)
 	CHECK(walks.places);
 	test_registers_are_read_too();
 	test_another_frame_pointer_is_another_walk();
+	test_large_frames();
+	test_every_word_matters();
+	test_no_page_is_read_behind_a_word_that_differs();
 	test_what_is_recalled_is_right();
 	test_the_right_one_is_found_first_in_the_end();
 	test_libraries_that_replace_each_other(with_ids, 1);

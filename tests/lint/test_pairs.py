@@ -54,7 +54,9 @@ def test_every_ordered_access_carries_a_tag() -> None:
 
 
 def test_no_standalone_fence_where_a_detector_looks() -> None:
-    assert [p.name for p in SOURCES if FENCE.search(p.read_text())] == []
+    """What runs in handlers is never instrumented; a header may be included by what is."""
+    seen = [p for p in SOURCES if not p.name.endswith("_sig.c")]
+    assert [p.name for p in seen if FENCE.search(p.read_text())] == []
 
 
 def test_a_drifted_tag_is_seen() -> None:

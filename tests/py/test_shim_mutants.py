@@ -225,14 +225,14 @@ TRAIL_MUTANTS = [
     Mutant(
         "only the first words are compared",
         "unwind_trail_sig.c",
-        "if (*found != __atomic_load_n(&w->value[i], __ATOMIC_ACQUIRE))",
-        "if (i < 2 && *found != __atomic_load_n(&w->value[i], __ATOMIC_ACQUIRE))",
+        "if (!is_same_batch(&w->batch[i]",
+        "if (i < 1 && !is_same_batch(&w->batch[i]",
     ),
     Mutant(
         "the frame pointer is thought not to matter",
         "unwind_trail_sig.c",
-        "if (!uses_fp || __atomic",
-        "if (!uses_fp || uses_fp || __atomic",
+        "__atomic_load_n(&w->fp, __ATOMIC_RELAXED) != here->fp;",
+        "here->fp == 1;",
     ),
     Mutant(
         "saved registers are thought not to matter",
@@ -255,8 +255,26 @@ TRAIL_MUTANTS = [
     Mutant(
         "there is one place for all that begin alike",
         "unwind_trail_sig.c",
-        "h = mix(h + same, found);",
-        "break;",
+        "h = next_place(w, here, room, h);",
+        "return NULL;",
+    ),
+    Mutant(
+        "the word below is thought not to matter",
+        "unwind_trail_sig.c",
+        "return !(all[0] | all[1]);",
+        "return !all[1];",
+    ),
+    Mutant(
+        "words of any page are compared at once",
+        "unwind_trail_sig.c",
+        "(sp + at * sizeof(sp)) / RSHI_PAGE ==",
+        "!sp == !at || ",
+    ),
+    Mutant(
+        "what there is no room for is not compared",
+        "unwind_trail_sig.c",
+        "if (!keep_words(w, trail))",
+        "if (!keep_words(w, trail) && !w->n)",
     ),
 ]
 

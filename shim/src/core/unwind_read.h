@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define RSHI_RED_ZONE 128
+#define RSHI_PAGE     ((uintptr_t)4096) /* the smallest; larger ones are found readable in parts */
 
 struct rshi_reader {
 	uintptr_t lo, hi; /* page bounds of what has been found readable */

@@ -6,9 +6,6 @@
 #include "sys.h"
 #include "unwind_read.h"
 
-/* Of the smallest pages there are; larger ones are found readable in parts. */
-#define PAGE ((uintptr_t)4096)
-
 /* A frame beyond so many pages is not worth a question about each of them. */
 #define NEAR_PAGES 16
 
@@ -16,7 +13,7 @@ __thread struct rshi_known_stack rshi_known_stack_sig;
 
 static uintptr_t page_of(uintptr_t address)
 {
-	return address & ~(PAGE - 1);
+	return address & ~(RSHI_PAGE - 1);
 }
 
 void rshi_reader_start_sig(struct rshi_reader *r, uintptr_t sp, uintptr_t thread)
@@ -28,7 +25,7 @@ void rshi_reader_start_sig(struct rshi_reader *r, uintptr_t sp, uintptr_t thread
 		below = page_of(sp);
 	r->lo = below;
 	r->hi = below;
-	r->limit = thread > sp ? page_of(thread) + PAGE : UINTPTR_MAX - PAGE;
+	r->limit = thread > sp ? page_of(thread) + RSHI_PAGE : UINTPTR_MAX - RSHI_PAGE;
 }
 
 int rshi_load_slow_sig(struct rshi_reader *r, uintptr_t address, uintptr_t *value)
@@ -37,12 +34,12 @@ int rshi_load_slow_sig(struct rshi_reader *r, uintptr_t address, uintptr_t *valu
 
 	if (address % sizeof(uintptr_t))
 		return EFAULT;
-	if (page < r->lo || page >= r->limit || page - r->hi >= NEAR_PAGES * PAGE)
+	if (page < r->lo || page >= r->limit || page - r->hi >= NEAR_PAGES * RSHI_PAGE)
 		return rshi_peek_sig((const void *)address, value);
 	while (r->hi <= page) {
 		if (rshi_readable_sig((const void *)r->hi))
 			return EFAULT;
-		r->hi += PAGE;
+		r->hi += RSHI_PAGE;
 	}
 	*value = *(const uintptr_t *)address;
 	return 0;

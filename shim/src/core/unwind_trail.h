@@ -85,18 +85,36 @@ static inline void rshi_trail_object_sig(struct rshi_trail *trail, uintptr_t pc,
 }
 
 #define RSHI_KEPT_WALK_BITS 12
+#define RSHI_KEPT_BATCH     4
+#define RSHI_KEPT_BATCHES   24
 
-/* All fields are atomic; what each look needs is in the first line. */
+/* Two words that are next to each other, compared as one where the machine can. */
+typedef uintptr_t rshi_two_words __attribute__((vector_size(2 * sizeof(uintptr_t))));
+
+/*
+ * Words that are compared at once, in the order of the walk: all in the page of the first one, or next
+ * below one that is there.
+ */
+struct rshi_kept_batch {
+	uint64_t at; /* words above the start, 16 bits each, ascending */
+	uint64_t in_pairs;
+	union {
+		uintptr_t word[RSHI_KEPT_BATCH];
+		/* each with the one below it, as a return address is with the saved frame pointer */
+		rshi_two_words pair[RSHI_KEPT_BATCH];
+	} was;
+};
+
+/* What is torn the version tells of; the first line is what each look needs. */
 struct rshi_kept_walk {
 	_Alignas(64) uint64_t version; /* odd while being written */
 	uintptr_t pc, sp, fp;
 	void *result;
-	uint32_t n; /* words */
+	uint32_t n; /* batches */
 	uint32_t uses_fp;
 	uint32_t n_objects;
 	uint32_t passed; /* how often it was not the right one since it was the last time */
-	uint16_t at[RSHI_TRAIL_MAX];
-	uintptr_t value[RSHI_TRAIL_MAX];
+	struct rshi_kept_batch batch[RSHI_KEPT_BATCHES];
 	struct rshi_trail_object objects[RSHI_TRAIL_OBJECTS];
 };
 

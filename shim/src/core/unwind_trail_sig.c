@@ -34,9 +34,8 @@ static int has_its_objects(const struct rshi_kept_walk *w, uint32_t n)
 	struct rshi_object now;
 
 	for (uint32_t i = 0; i < n; i++) {
-		/* [WK3] acquire, pairs with [WK4] */
-		uintptr_t pc = __atomic_load_n(&w->objects[i].pc, __ATOMIC_ACQUIRE);
-		uint64_t tag = __atomic_load_n(&w->objects[i].tag, __ATOMIC_ACQUIRE);
+		uintptr_t pc = __atomic_load_n(&w->objects[i].pc, __ATOMIC_RELAXED);
+		uint64_t tag = __atomic_load_n(&w->objects[i].tag, __ATOMIC_RELAXED);
 
 		if (rshi_object_find_sig(pc, &now) || now.tag != tag)
 			return 0;
@@ -44,30 +43,95 @@ static int has_its_objects(const struct rshi_kept_walk *w, uint32_t n)
 	return 1;
 }
 
-/* How many of its words are on the stack as they were; the one that is not goes to *@found. */
-static inline uint32_t compare(const struct rshi_kept_walk *w, const struct rshi_here *here,
-                               uintptr_t room, uint32_t n, uintptr_t *found)
+/* Anywhere on a stack. */
+typedef uintptr_t on_stack
+        __attribute__((vector_size(2 * sizeof(uintptr_t)), may_alias, aligned(sizeof(uintptr_t))));
+
+/* What differs between the pair @i as it was, and that on the stack whose upper word is @now. */
+static inline rshi_two_words differs(const struct rshi_kept_batch *b, unsigned int i,
+                                     const uintptr_t *now)
 {
-	const uintptr_t *stack = (const uintptr_t *)here->sp;
-	uint32_t i;
+	return *(const on_stack *)(now - 1) ^ b->was.pair[i];
+}
 
-	/*
-	 * In the order of the walk, and each only if those before are the same: so each is one that the
-	 * walk would read, in pages that it would not ask about.
-	 */
-	for (i = 0; i < n; i++) {
-		/* [WK3] acquire, pairs with [WK4]: newer words show in the version. */
-		uint32_t at = __atomic_load_n(&w->at[i], __ATOMIC_ACQUIRE);
+/* Whether the words of a batch are on the stack as they were. */
+static inline int is_same_batch(const struct rshi_kept_batch *b, const uintptr_t *stack,
+                                uintptr_t room)
+{
+	/* At once: so the last one is above the others, whoever writes meanwhile. */
+	uint64_t at = __atomic_load_n(&b->at, __ATOMIC_RELAXED);
+	const uintptr_t *now[] = {stack + (uint16_t)at, stack + (uint16_t)(at >> 16),
+	                          stack + (uint16_t)(at >> 32), stack + (at >> 48)};
+	const uintptr_t *was = b->was.word;
 
-		*found = 0;
+	_Static_assert(RSHI_KEPT_BATCH == sizeof(now) / sizeof(*now), "as many as are here");
+	if (at >> 48 >= room)
+		return 0;
+	if (__atomic_load_n(&b->in_pairs, __ATOMIC_RELAXED)) {
+		rshi_two_words all = differs(b, 0, now[0]) | differs(b, 1, now[1]) |
+		                     differs(b, 2, now[2]) | differs(b, 3, now[3]);
+
+		return !(all[0] | all[1]);
+	}
+	return !((*now[0] ^ was[0]) | (*now[1] ^ was[1]) | (*now[2] ^ was[2]) | (*now[3] ^ was[3]));
+}
+
+/* Whether it starts with another frame pointer, and that matters. */
+static inline int has_other_fp(const struct rshi_kept_walk *w, const struct rshi_here *here)
+{
+	return __atomic_load_n(&w->uses_fp, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&w->fp, __ATOMIC_RELAXED) != here->fp;
+}
+
+/*
+ * Whether all its words are as they were.
+ *
+ * In the order of the walk, and each batch only if those before are the same: so its first word is one
+ * that the walk would read, in a page that it would not ask about, and the others are in that page.
+ */
+static inline int is_same(const struct rshi_kept_walk *w, const struct rshi_here *here,
+                          uintptr_t room)
+{
+	uint32_t n = __atomic_load_n(&w->n, __ATOMIC_RELAXED);
+
+	if (has_other_fp(w, here))
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!is_same_batch(&w->batch[i], (const uintptr_t *)here->sp, room))
+			return 0;
+	}
+	return 1;
+}
+
+/* Where to look next: by what the first word is that is not the same. */
+static __attribute__((noinline)) uint64_t next_place(const struct rshi_kept_walk *w,
+                                                     const struct rshi_here *here, uintptr_t room,
+                                                     uint64_t place)
+{
+	uint32_t n = __atomic_load_n(&w->n, __ATOMIC_RELAXED), i;
+	uintptr_t found = here->fp;
+
+	if (has_other_fp(w, here))
+		return mix(place, found);
+	for (i = 0; i < n * RSHI_KEPT_BATCH; i++) {
+		const struct rshi_kept_batch *b = &w->batch[i / RSHI_KEPT_BATCH];
+		unsigned int in_batch = i % RSHI_KEPT_BATCH;
+		uint64_t in_pairs = __atomic_load_n(&b->in_pairs, __ATOMIC_RELAXED);
+		uintptr_t at =
+		        (uint16_t)(__atomic_load_n(&b->at, __ATOMIC_RELAXED) >> 16 * in_batch);
+		const uintptr_t *now = (const uintptr_t *)here->sp + at;
+
+		found = 0;
 		if (at >= room)
 			break;
-		*found = stack[at];
-		/* [WK3] as above */
-		if (*found != __atomic_load_n(&w->value[i], __ATOMIC_ACQUIRE))
+		found = *now;
+		if (found != (in_pairs ? b->was.pair[in_batch][1] : b->was.word[in_batch]))
+			break;
+		found = now[-1];
+		if (in_pairs && found != b->was.pair[in_batch][0])
 			break;
 	}
-	return i;
+	return mix(place + i, found);
 }
 
 /* Whether it is not worth its place. */
@@ -80,50 +144,98 @@ static int pass_by(struct rshi_kept_walk *w)
 	return passed >= PASSED_LONG;
 }
 
+/* Whether it is that walk, now that its words are the same. */
+static inline int is_valid(struct rshi_kept_walk *w, uint64_t version)
+{
+	uint32_t n_objects = __atomic_load_n(&w->n_objects, __ATOMIC_RELAXED);
+
+	if (n_objects && !has_its_objects(w, n_objects))
+		return 0;
+	/* [WK3] acquire, pairs with [WK4]: whatever was newer shows in the version. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&w->version, __ATOMIC_RELAXED) != version)
+		return 0;
+	if (__atomic_load_n(&w->passed, __ATOMIC_RELAXED))
+		__atomic_store_n(&w->passed, 0, __ATOMIC_RELAXED);
+	return 1;
+}
+
 void *rshi_walk_recall_sig(struct rshi_kept_walks *walks, const struct rshi_here *here,
                            uint64_t *place)
 {
 	struct rshi_kept_walk *places = __atomic_load_n(&walks->places, __ATOMIC_RELAXED);
 	const struct rshi_known_stack *known = &rshi_known_stack_sig;
-	uintptr_t room = (known->hi - here->sp) / sizeof(uintptr_t), found;
+	uintptr_t room = (known->hi - here->sp) / sizeof(uintptr_t);
 	uint64_t h = mix(here->pc, here->sp << 16);
 
 	*place = h;
 	if (!places || here->sp - known->lo >= known->hi - known->lo ||
 	    here->sp % sizeof(uintptr_t))
 		return NULL;
-	for (int look = 0; look < LOOKS; look++) {
+	for (int look = 1;; look++) {
 		struct rshi_kept_walk *w = place_of(places, h);
 		/* [WK1] acquire, pairs with [WK2]: the words are at least as new as this version. */
 		uint64_t version = __atomic_load_n(&w->version, __ATOMIC_ACQUIRE);
-		/* [WK3] acquire, pairs with [WK4]: newer words show in the version below. */
-		uint32_t n = __atomic_load_n(&w->n, __ATOMIC_ACQUIRE), same = UINT32_MAX;
-		uint32_t n_objects = __atomic_load_n(&w->n_objects, __ATOMIC_ACQUIRE);
-		uint32_t uses_fp = __atomic_load_n(&w->uses_fp, __ATOMIC_ACQUIRE);
-		void *result = __atomic_load_n(&w->result, __ATOMIC_ACQUIRE);
+		void *result = __atomic_load_n(&w->result, __ATOMIC_RELAXED);
 
 		*place = h;
-		/* [WK3] as above */
-		if (version % 2 || __atomic_load_n(&w->pc, __ATOMIC_ACQUIRE) != here->pc ||
-		    __atomic_load_n(&w->sp, __ATOMIC_ACQUIRE) != here->sp)
+		if (version % 2 || __atomic_load_n(&w->pc, __ATOMIC_RELAXED) != here->pc ||
+		    __atomic_load_n(&w->sp, __ATOMIC_RELAXED) != here->sp)
 			return NULL;
-		found = here->fp;
-		/* [WK3] as above */
-		if (!uses_fp || __atomic_load_n(&w->fp, __ATOMIC_ACQUIRE) == found)
-			same = compare(w, here, room, n, &found);
-		if (same == n) {
-			if ((n_objects && !has_its_objects(w, n_objects)) ||
-			    __atomic_load_n(&w->version, __ATOMIC_RELAXED) != version)
-				return NULL;
-			if (__atomic_load_n(&w->passed, __ATOMIC_RELAXED))
-				__atomic_store_n(&w->passed, 0, __ATOMIC_RELAXED);
-			return result;
-		}
-		if (pass_by(w))
+		if (is_same(w, here, room))
+			return is_valid(w, version) ? result : NULL;
+		if (look == LOOKS || pass_by(w))
 			return NULL;
-		h = mix(h + same, found);
+		h = next_place(w, here, room, h);
 	}
-	return NULL;
+}
+
+/* Whether a word may be compared together with those that are in the batch already. */
+static int goes_with(const struct rshi_kept_batch *b, uintptr_t sp, uint64_t at)
+{
+	uint64_t first = (uint16_t)b->at, last = b->at >> 48;
+
+	return at >= last &&
+	       (sp + at * sizeof(sp)) / RSHI_PAGE == (sp + first * sizeof(sp)) / RSHI_PAGE;
+}
+
+/* Put what the trail has at @i at @to, and at the rest of the batch's places. */
+static void put(struct rshi_kept_batch *b, uint32_t to, const struct rshi_trail *trail, uint32_t i)
+{
+	for (uint32_t k = to; k < RSHI_KEPT_BATCH; k++) {
+		b->at &= ~(UINT64_C(0xffff) << 16 * k);
+		b->at |= (uint64_t)trail->at[i] << 16 * k;
+		if (b->in_pairs)
+			b->was.pair[k] = (rshi_two_words){trail->value[i + 1], trail->value[i]};
+		else
+			b->was.word[k] = trail->value[i];
+	}
+}
+
+/* Returns 0 if there is not enough room. */
+static int keep_words(struct rshi_kept_walk *w, const struct rshi_trail *trail)
+{
+	struct rshi_kept_batch *b = NULL;
+	uint32_t in_batch = 0;
+
+	w->n = 0;
+	for (uint32_t i = 0; i < trail->n; i++) {
+		uint64_t at = trail->at[i];
+		uint64_t in_pairs = i + 1 < trail->n && trail->at[i + 1] + UINT64_C(1) == at;
+
+		if (!b || in_batch == RSHI_KEPT_BATCH || b->in_pairs != in_pairs ||
+		    !goes_with(b, trail->sp, at)) {
+			if (w->n == RSHI_KEPT_BATCHES)
+				return 0;
+			b = &w->batch[w->n++];
+			b->in_pairs = in_pairs;
+			b->at = 0;
+			in_batch = 0;
+		}
+		put(b, in_batch++, trail, i);
+		i += (uint32_t)in_pairs;
+	}
+	return 1;
 }
 
 void rshi_walk_keep_sig(const struct rshi_kept_walks *walks, const struct rshi_here *here,
@@ -140,25 +252,18 @@ void rshi_walk_keep_sig(const struct rshi_kept_walks *walks, const struct rshi_h
 	                                                __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	/* [WK4] release, pairs with [WK3]: the odd version is visible before any of these. */
-	__atomic_store_n(&w->pc, here->pc, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->sp, here->sp, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->fp, here->fp, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->result, result, __ATOMIC_RELEASE);
-	/* [WK4] so, too */
-	__atomic_store_n(&w->n, trail->n, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->uses_fp, trail->uses_fp, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->n_objects, trail->n_objects, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->passed, 0, __ATOMIC_RELAXED);
-	/* [WK4] so, too */
-	for (uint32_t i = 0; i < trail->n; i++) {
-		__atomic_store_n(&w->at[i], trail->at[i], __ATOMIC_RELEASE);
-		__atomic_store_n(&w->value[i], trail->value[i], __ATOMIC_RELEASE);
-	}
-	/* [WK4] so, too */
-	for (uint32_t i = 0; i < trail->n_objects; i++) {
-		__atomic_store_n(&w->objects[i].pc, trail->objects[i].pc, __ATOMIC_RELEASE);
-		__atomic_store_n(&w->objects[i].tag, trail->objects[i].tag, __ATOMIC_RELEASE);
-	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	w->pc = here->pc;
+	w->sp = here->sp;
+	w->fp = here->fp;
+	w->result = result;
+	w->uses_fp = trail->uses_fp;
+	w->passed = 0;
+	w->n_objects = trail->n_objects;
+	for (uint32_t i = 0; i < trail->n_objects; i++)
+		w->objects[i] = trail->objects[i];
+	if (!keep_words(w, trail))
+		w->pc = 0; /* nobody is called from there */
 	/* [WK2] release, pairs with [WK1]: the walk is complete. */
 	__atomic_store_n(&w->version, version + 2, __ATOMIC_RELEASE);
 }
