@@ -4,7 +4,8 @@
 #include "chance.h"
 #include "core/ticks.h"
 
-#define LN2 0.69314718055994530942
+#define LN2   0.69314718055994530942
+#define LN1_5 0.40546510810816438198
 
 /* splitmix64: any state will do. */
 uint64_t rshi_chance_sig(uint64_t *state)
@@ -20,24 +21,22 @@ uint64_t rshi_chance_sig(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-/* -ln(x / 2^53), of x from 1 to 2^53 - 1: the exponent, and the series of artanh. */
+/*
+ * -ln(x / 2^53), of x from 1 to 2^53 - 1: the exponent, and of the rest, which is near 1.5, the series
+ * of artanh. Short chains rather than few operations.
+ */
 static double minus_log(uint64_t x)
 {
 	int exponent = 63 - __builtin_clzll(x);
-	double m = (double)x / (double)(UINT64_C(1) << exponent), z, z2, sum = 0;
+	double m = (double)x / (double)(UINT64_C(1) << exponent);
+	double z = (m - 1.5) / (m + 1.5), z2 = z * z, z4 = z2 * z2, z8 = z4 * z4;
+	double low = (1 + z2 * (1.0 / 3)) + z4 * (1.0 / 5 + z2 * (1.0 / 7));
+	double high = (1.0 / 9 + z2 * (1.0 / 11)) + z4 * (1.0 / 13 + z2 * (1.0 / 15));
 
-	if (m > 1.41421356) {
-		m /= 2;
-		exponent++;
-	}
-	z = (m - 1) / (m + 1);
-	z2 = z * z;
-	for (int k = 17; k > 0; k -= 2)
-		sum = sum * z2 + 1.0 / k;
-	return (53 - exponent) * LN2 - 2 * z * sum;
+	return (53 - exponent) * LN2 - (LN1_5 + 2 * z * (low + z8 * (high + z8 * (1.0 / 17))));
 }
 
-/* 1 - exp(-x), of x > 0: its power series near 0, so that small ones are as exact as large ones. */
+/* 1 - exp(-x), of x from 1/2 on: its power series near 0. */
 static double one_minus_exp(double x)
 {
 	double y = x, sum = 0;
@@ -57,6 +56,18 @@ static double one_minus_exp(double x)
 	return sum;
 }
 
+/* 1 / (1 - exp(-x)), of x > 0: small ones are as exact as large ones, and soon there. */
+static double inverse_chance(double x)
+{
+	double x2 = x * x;
+
+	if (x >= 0.5)
+		return 1 / one_minus_exp(x);
+	/* Bernoulli's numbers by factorials; the next one adds less than 2^-34 of it. */
+	return 1 / x + 0.5 +
+	       x * (1.0 / 12 - x2 * (1.0 / 720 - x2 * (1.0 / 30240 - x2 * (1.0 / 1209600))));
+}
+
 uint64_t rshi_chance_gap_sig(uint64_t *state, uint64_t rate)
 {
 	if (rate <= 1)
@@ -71,7 +82,7 @@ uint64_t rshi_chance_count_sig(uint64_t *state, uint64_t rate, uint64_t weight)
 
 	if (rate <= 1)
 		return 1;
-	count = 1 / one_minus_exp((double)weight / (double)rate);
+	count = inverse_chance((double)weight / (double)rate);
 	whole = (double)(uint64_t)count;
 	/* The rest by chance: so the sum over many is right, and every number is a whole one. */
 	return (uint64_t)count +
