@@ -7,6 +7,7 @@
 #include <raceshim/sigsafe.h>
 
 #include "core/detector.h"
+#include "counts.h"
 #include "output.h"
 #include "profile.h"
 #include "session.h"
@@ -108,10 +109,10 @@ const struct rsh_heapprof_layer *rsh_heapprof_layer(uint32_t version)
 	static const struct rsh_heapprof_layer layer = {
 	        .enter_sig = enter,
 	        .alloc_sig = rshi_heap_alloc_sig,
-	        .free_sig = rshi_heap_free_sig,
-	        .take_sig = rshi_heap_take_sig,
-	        .gone_sig = rshi_heap_gone_sig,
-	        .back_sig = rshi_heap_back_sig,
+	        .free_sig = rshi_counts_free_sig,
+	        .take_sig = rshi_counts_take_sig,
+	        .gone_sig = rshi_counts_gone_sig,
+	        .back_sig = rshi_counts_back_sig,
 	};
 
 	return version == RSHI_HEAP_LAYER ? &layer : NULL;

@@ -48,21 +48,24 @@ uint64_t rshi_counts_rounded_sig(uint64_t *random, uint64_t count);
 /* Something is soon to be counted there: have the memory near, while something else is done. */
 void rshi_counts_prepare_sig(const void *p);
 
-/* Count an object that has come to @p, and follow it. Returns 0; ENOMEM: nothing is done. */
-int rshi_counts_add_sig(const void *p, const struct rshi_heap_object *object);
-
 /*
- * Count the one at @p, if one is followed there, as gone. Returns 0; EBUSY: a handler has interrupted
- * what cannot be waited for, as may all of the following do.
+ * What there is no memory for, and where a handler has interrupted what cannot be waited for, the
+ * following do nothing but to count that.
  */
+uint64_t rshi_counts_lost_sig(void);
+
+/* Count an object that has come to @p, and follow it. */
+void rshi_counts_add_sig(const void *p, const struct rshi_heap_object *object);
+
+/* Count the one at @p as gone. Returns 0 if none is followed there. */
 int rshi_counts_free_sig(const void *p);
 
-/* Follow the one at @p no more, and count nothing. Returns 0 with it, if its count is not 0. */
+/* Follow the one at @p no more, and count nothing. Returns 1 with it, or 0. */
 int rshi_counts_take_sig(const void *p, struct rshi_heap_object *object);
 
 /* One that was taken: it is gone; it is still there. */
-int rshi_counts_gone_sig(const void *p, const struct rshi_heap_object *object);
-int rshi_counts_back_sig(const void *p, const struct rshi_heap_object *object);
+void rshi_counts_gone_sig(const void *p, const struct rshi_heap_object *object);
+void rshi_counts_back_sig(const void *p, const struct rshi_heap_object *object);
 
 /* How many were added, and are still there. */
 void rshi_counts_sums_sig(uint64_t *added, uint64_t *live);

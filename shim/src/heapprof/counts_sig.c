@@ -27,6 +27,8 @@ static _Alignas(64) struct shard {
 	struct rshi_heap_counts *chunks[CHUNKS];
 } shards[SHARDS];
 
+static uint64_t lost; /* atomic */
+
 static __thread struct {
 	uint32_t is_busy; /* in here already, in what a handler has interrupted */
 	uint32_t has_all; /* between a fork's handlers */
@@ -101,6 +103,14 @@ static inline void leave(struct shard *s)
 	this_thread.is_busy--;
 }
 
+static inline int enter_or_lose(struct shard *s)
+{
+	if (enter(s))
+		return 1;
+	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 static void count_page(const void *p, int more)
 {
 	unsigned char *page = &rshi_heap_gate_sig->pages[rshi_heap_page(p)];
@@ -113,24 +123,25 @@ static void count_page(const void *p, int more)
 		;
 }
 
-static struct rshi_heap_counts *counts_of(const struct shard *s, uint32_t cell)
+/* In a shard that is locked, as the following. Of a cell where something was counted. */
+static inline struct rshi_heap_counts *counts_of(const struct shard *s, uint32_t cell)
 {
 	return &s->chunks[cell / CHUNK][cell % CHUNK];
 }
 
-/* In a shard that is locked, as the following: have memory for it. */
-static inline int add_chunk(struct shard *s, uint32_t cell)
+/* Of any cell; NULL if there is no memory. */
+static inline struct rshi_heap_counts *counts_for(struct shard *s, uint32_t cell)
 {
 	struct rshi_heap_counts **chunk = &s->chunks[cell / CHUNK];
 	void *mine;
 
-	if (*chunk)
-		return 0;
-	if (rshi_mmap_sig(CHUNK * sizeof(**chunk), &mine))
-		return ENOMEM;
-	/* Relaxed: the kernel's zeros; who has not seen it sees that nothing was counted. */
-	__atomic_store_n(chunk, mine, __ATOMIC_RELAXED);
-	return 0;
+	if (!*chunk) {
+		if (rshi_mmap_sig(CHUNK * sizeof(**chunk), &mine))
+			return NULL;
+		/* Relaxed: the kernel's zeros; who has not seen it sees that nothing was counted. */
+		__atomic_store_n(chunk, mine, __ATOMIC_RELAXED);
+	}
+	return *chunk + cell % CHUNK;
 }
 
 static inline void count_gone(struct shard *s, const struct rshi_heap_object *object)
@@ -140,15 +151,6 @@ static inline void count_gone(struct shard *s, const struct rshi_heap_object *ob
 	counts->free_objects += object->count;
 	counts->free_bytes += object->count * object->size;
 	s->gone++;
-}
-
-static inline void count_new(struct shard *s, const struct rshi_heap_object *object)
-{
-	struct rshi_heap_counts *counts = counts_of(s, object->cell);
-
-	counts->alloc_objects += object->count;
-	counts->alloc_bytes += object->count * object->size;
-	s->added++;
 }
 
 /* Returns 0, or ENOMEM. */
@@ -183,77 +185,76 @@ void rshi_counts_prepare_sig(const void *p)
 	rshi_live_prepare(&shard_of(p)->live, (uintptr_t)p);
 }
 
-int rshi_counts_add_sig(const void *p, const struct rshi_heap_object *object)
+void rshi_counts_add_sig(const void *p, const struct rshi_heap_object *object)
 {
 	struct shard *s = shard_of(p);
-	int err;
+	struct rshi_heap_counts *counts;
 
-	if (!enter(s))
-		return EBUSY;
-	err = add_chunk(s, object->cell);
-	if (!err)
-		err = follow(s, p, object);
-	if (!err)
-		count_new(s, object);
+	if (!enter_or_lose(s))
+		return;
+	counts = counts_for(s, object->cell);
+	if (!counts || follow(s, p, object)) {
+		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+	} else {
+		counts->alloc_objects += object->count;
+		counts->alloc_bytes += object->count * object->size;
+		s->added++;
+	}
 	leave(s);
-	return err;
+}
+
+/* Follow the one at @p no more. Returns 0 if none was followed there. */
+static inline __attribute__((always_inline)) int end(const void *p, struct rshi_heap_object *object,
+                                                     int is_gone)
+{
+	struct shard *s = shard_of(p);
+	int was_followed;
+
+	if (!p || !enter_or_lose(s))
+		return 0;
+	was_followed = rshi_live_take(&s->live, (uintptr_t)p, object);
+	if (was_followed) {
+		if (is_gone)
+			count_gone(s, object);
+		count_page(p, -1);
+	}
+	leave(s);
+	return was_followed;
 }
 
 int rshi_counts_free_sig(const void *p)
 {
-	struct shard *s = shard_of(p);
 	struct rshi_heap_object object;
 
-	if (!p)
-		return 0;
 	rshi_counts_prepare_sig(p);
-	if (!enter(s))
-		return EBUSY;
-	if (rshi_live_take(&s->live, (uintptr_t)p, &object)) {
-		count_gone(s, &object);
-		count_page(p, -1);
-	}
-	leave(s);
-	return 0;
+	return end(p, &object, 1);
 }
 
 int rshi_counts_take_sig(const void *p, struct rshi_heap_object *object)
 {
-	struct shard *s = shard_of(p);
-
-	object->count = 0;
-	if (!p)
-		return 0;
-	if (!enter(s))
-		return EBUSY;
-	if (rshi_live_take(&s->live, (uintptr_t)p, object))
-		count_page(p, -1);
-	leave(s);
-	return 0;
+	return end(p, object, 0);
 }
 
-int rshi_counts_gone_sig(const void *p, const struct rshi_heap_object *object)
+void rshi_counts_gone_sig(const void *p, const struct rshi_heap_object *object)
 {
 	struct shard *s = shard_of(p);
 
-	if (!enter(s))
-		return EBUSY;
+	if (!enter_or_lose(s))
+		return;
 	count_gone(s, object);
 	leave(s);
-	return 0;
 }
 
-int rshi_counts_back_sig(const void *p, const struct rshi_heap_object *object)
+void rshi_counts_back_sig(const void *p, const struct rshi_heap_object *object)
 {
 	struct shard *s = shard_of(p);
 
-	if (!enter(s))
-		return EBUSY;
+	if (!enter_or_lose(s))
+		return;
 	/* There was room a moment ago; if others have taken it, it is not followed any more. */
 	if (follow(s, p, object))
 		count_gone(s, object);
 	leave(s);
-	return 0;
 }
 
 void rshi_counts_read_sig(uint32_t cell, struct rshi_heap_counts *counts)
@@ -274,6 +275,11 @@ void rshi_counts_read_sig(uint32_t cell, struct rshi_heap_counts *counts)
 		counts->free_bytes += own->free_bytes;
 		leave(s);
 	}
+}
+
+uint64_t rshi_counts_lost_sig(void)
+{
+	return __atomic_load_n(&lost, __ATOMIC_RELAXED);
 }
 
 void rshi_counts_sums_sig(uint64_t *added, uint64_t *live)

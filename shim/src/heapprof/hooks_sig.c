@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Called by the detector, in the middle of it. */
 
+#include "counts.h"
 #include "hooks.h"
 #include "profile.h"
 
@@ -80,5 +81,5 @@ void rshi_heap_hook_alloc_sig(const volatile void *p, size_t size)
 void rshi_heap_hook_free_sig(const volatile void *p)
 {
 	if (rshi_heap_may_be_followed(rshi_heap_gate_sig, (const void *)p))
-		rshi_heap_free_sig((const void *)p);
+		(void)rshi_counts_free_sig((const void *)p);
 }

@@ -18,7 +18,7 @@
 
 #include "core/unwind.h"
 
-#define RSHI_HEAP_LAYER 2
+#define RSHI_HEAP_LAYER 3
 
 /* A thread's own, zeros at first; thread-local with whoever tells. */
 struct rshi_heap_thread {
@@ -62,8 +62,8 @@ struct rsh_heapprof_layer {
 	void (*alloc_sig)(struct rshi_heap_thread *thread, const void *p, size_t size,
 	                  const struct rshi_here *here,
 	                  size_t (*cut)(const uintptr_t *pcs, size_t n));
-	/* @p is about to be freed. */
-	void (*free_sig)(const void *p);
+	/* @p is about to be freed. Returns whether it was followed. */
+	int (*free_sig)(const void *p);
 	/*
 	 * @p is maybe about to be moved: follow it no more, and return 1 with what it was; then either
 	 * it is gone, or it is still there after all. 0: it was not followed.

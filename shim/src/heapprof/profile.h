@@ -27,14 +27,10 @@ void rshi_heap_add_source_sig(uint32_t source);
 extern struct rshi_heap_gate *rshi_heap_gate_sig;
 void rshi_heap_use_gate_sig(struct rshi_heap_gate *gate);
 
-/* What the functions of struct rsh_heapprof_layer do. */
+/* What alloc_sig of struct rsh_heapprof_layer does; the others are those of counts.h. */
 void rshi_heap_alloc_sig(struct rshi_heap_thread *thread, const void *p, size_t size,
                          const struct rshi_here *here,
                          size_t (*cut)(const uintptr_t *pcs, size_t n));
-void rshi_heap_free_sig(const void *p);
-int rshi_heap_take_sig(const void *p, struct rshi_heap_object *object);
-void rshi_heap_gone_sig(const void *p, const struct rshi_heap_object *object);
-void rshi_heap_back_sig(const void *p, const struct rshi_heap_object *object);
 
 /* The numbers of a site. Returns whether there are any. */
 int rshi_heap_site_sig(const struct rshi_stack_record *record, struct rshi_heap_site *site);

@@ -12,7 +12,6 @@
 
 static struct {
 	uint64_t rate;    /* atomic */
-	uint64_t lost;    /* atomic */
 	uint32_t sources; /* atomic */
 } profile;
 
@@ -23,11 +22,6 @@ static struct rshi_kept_walks walks;
 
 static struct rshi_heap_gate own_gate;
 struct rshi_heap_gate *rshi_heap_gate_sig = &own_gate;
-
-static void lose(void)
-{
-	__atomic_fetch_add(&profile.lost, 1, __ATOMIC_RELAXED);
-}
 
 int rshi_heap_open_sig(void)
 {
@@ -164,33 +158,7 @@ void rshi_heap_alloc_sig(struct rshi_heap_thread *t, const void *p, size_t size,
 	object.cell = rshi_counts_cell(site_of(here, cut));
 	object.size = size;
 	object.count = rate == 1 ? 1 : stands_for(t, size);
-	if (rshi_counts_add_sig(p, &object))
-		lose();
-}
-
-void rshi_heap_free_sig(const void *p)
-{
-	if (rshi_counts_free_sig(p))
-		lose();
-}
-
-int rshi_heap_take_sig(const void *p, struct rshi_heap_object *object)
-{
-	if (rshi_counts_take_sig(p, object))
-		lose();
-	return object->count != 0;
-}
-
-void rshi_heap_gone_sig(const void *p, const struct rshi_heap_object *object)
-{
-	if (rshi_counts_gone_sig(p, object))
-		lose();
-}
-
-void rshi_heap_back_sig(const void *p, const struct rshi_heap_object *object)
-{
-	if (rshi_counts_back_sig(p, object))
-		lose();
+	rshi_counts_add_sig(p, &object);
 }
 
 int rshi_heap_site_sig(const struct rshi_stack_record *record, struct rshi_heap_site *site)
@@ -219,7 +187,7 @@ void rshi_heap_stats_sig(struct rsh_heapprof_stats *stats)
 
 	stats->rate = rshi_heap_rate_sig();
 	rshi_counts_sums_sig(&stats->sampled, &stats->live);
-	stats->lost = __atomic_load_n(&profile.lost, __ATOMIC_RELAXED);
+	stats->lost = rshi_counts_lost_sig();
 	stats->stacks = rshi_stacktab_count_sig(&rshi_heap_stacks_sig, 0);
 	stats->hooks = sources & RSHI_HEAP_HOOKS ? 1 : 0;
 	stats->layer = sources & RSHI_HEAP_LAYERED ? 1 : 0;

@@ -89,11 +89,7 @@ ptrdiff_t layer_size_in_array(const void *p);
 /* Do it; returns 0 if it is not to be freed. */
 static inline int layer_forget(const void *p)
 {
-	if (layer_size_in_array(p) >= 0)
-		return 0;
-	if (layer_profile)
-		layer_profile->free_sig(p);
-	return 1;
+	return (layer_profile && layer_profile->free_sig(p)) || layer_size_in_array(p) < 0;
 }
 
 /* The next function of this name, or NULL. */
