@@ -413,6 +413,50 @@ static void test_threads(void)
 	CHECK_EQ(rsh_heapprof_rate(0), 0);
 }
 
+static pthread_barrier_t turn;
+
+SITE void by_one_that_is_told(void)
+{
+	for (int i = 0; i < 10; i++) {
+		void *volatile p = malloc(33);
+
+		free(p);
+		p = calloc(3, 11);
+		free(p);
+	}
+}
+
+static void *allocate_in_turns(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		by_one_that_is_told();
+		pthread_barrier_wait(&turn);
+		pthread_barrier_wait(&turn);
+	}
+	return NULL;
+}
+
+/* Threads learn of a rate with the next allocation, also those that there are already. */
+static void test_a_rate_is_everybodys(void)
+{
+	static const uint64_t rates[] = {1, 0, 1, 0};
+	pthread_t threads[2];
+
+	CHECK_EQ(pthread_barrier_init(&turn, NULL, 3), 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, allocate_in_turns, NULL), 0);
+	for (uint64_t i = 0; i < 4; i++) {
+		pthread_barrier_wait(&turn);
+		CHECK_EQ(heap_under((void *)by_one_that_is_told).alloc_objects, (i + 1) / 2 * 40);
+		CHECK_EQ(rsh_heapprof_rate(rates[i]), 0);
+		pthread_barrier_wait(&turn);
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+	CHECK_SITE(by_one_that_is_told, 80, 33 * 80, 80, 33 * 80);
+}
+
 int main(void)
 {
 	test_every_function_counts();
@@ -421,6 +465,7 @@ int main(void)
 	test_stacks_of_every_depth();
 	test_an_array_that_is_too_short();
 	test_threads();
+	test_a_rate_is_everybodys();
 	test_estimates_are_near_the_truth();
 	return 0;
 }

@@ -6,9 +6,9 @@
  * Between the profile and who tells it of allocations: the detector's hooks, and libraceshim-heap.
  * The latter may be in a library of its own, so what both look at for each allocation is here.
  *
- * A thread counts the bytes that it allocates up to where the number overflows, which is as far away
- * as the next sample is. A free asks whether anything that is followed begins in the object's page,
- * which are so small that hardly any has to do more.
+ * A thread counts the bytes that it allocates down from those that there are before the next sample,
+ * and asks when there are too few; a new one has none, and asks at once. A free asks whether anything
+ * that is followed begins in the object's page, which are so small that hardly any has to do more.
  */
 
 #include <stddef.h>
@@ -22,7 +22,7 @@
 
 /* A thread's own, zeros at first; thread-local with whoever tells. */
 struct rshi_heap_thread {
-	uint64_t count;      /* of bytes, from minus the gap to the next sample on */
+	uint64_t count;      /* of bytes that are allocated before the next sample */
 	uint32_t generation; /* of the rate that the gap is drawn for */
 	uint32_t samples;    /* counts up, so that one can see that there was one */
 	uint64_t rate;       /* 0: none are taken */
@@ -40,6 +40,7 @@ struct rshi_heap_gate {
 	 * RSHI_HEAP_MANY stays.
 	 */
 	unsigned char pages[RSHI_HEAP_PAGES];
+	void (*changed)(void); /* called when the generation is another one; or NULL */
 };
 
 /* An object that is followed. */
@@ -79,12 +80,18 @@ static inline uint64_t rshi_heap_weight(size_t size)
 	return (uint64_t)size + 1;
 }
 
+/* Count them; returns whether one of them is to be sampled, of threads that know of the rate. */
+static inline int rshi_heap_count(struct rshi_heap_thread *thread, size_t size)
+{
+	return __builtin_sub_overflow(thread->count, rshi_heap_weight(size), &thread->count);
+}
+
 /* Whether @size bytes are to be sampled, or the profile is to be asked. */
 static inline int rshi_heap_is_due(const struct rshi_heap_gate *gate,
                                    struct rshi_heap_thread *thread, size_t size)
 {
 	return __atomic_load_n(&gate->generation, __ATOMIC_RELAXED) != thread->generation ||
-	       __builtin_add_overflow(thread->count, rshi_heap_weight(size), &thread->count);
+	       rshi_heap_count(thread, size);
 }
 
 static inline unsigned int rshi_heap_page(const void *p)

@@ -53,6 +53,8 @@ void rshi_heap_set_rate_sig(uint64_t rate)
 	__atomic_store_n(&profile.rate, rate, __ATOMIC_RELAXED);
 	/* [HR1] release, pairs with [HR2]: the rate, and that everything is open. */
 	__atomic_store_n(&rshi_heap_gate_sig->generation, next ? next : 1, __ATOMIC_RELEASE);
+	if (rshi_heap_gate_sig->changed)
+		rshi_heap_gate_sig->changed();
 }
 
 void rshi_heap_use_gate_sig(struct rshi_heap_gate *gate)
@@ -78,10 +80,10 @@ void rshi_heap_add_source_sig(uint32_t source)
 	__atomic_fetch_or(&profile.sources, source, __ATOMIC_RELAXED);
 }
 
-/* How far it is to the next sample; the first byte is near, and no chance. */
+/* How far it is to the next sample: without a rate out of reach. */
 static void draw(struct rshi_heap_thread *t)
 {
-	t->count = t->rate > 1 ? 0 - rshi_chance_gap_sig(&t->random, t->rate) : 0 - t->rate;
+	t->count = (t->rate > 1 ? rshi_chance_gap_sig(&t->random, t->rate) : t->rate) - 1;
 }
 
 /* Whether the allocation is to be sampled, at which rate; the next one is drawn. */
@@ -95,8 +97,7 @@ static uint64_t is_sample(struct rshi_heap_thread *t, size_t size)
 		t->generation = generation;
 		t->rate = rshi_heap_rate_sig();
 		draw(t);
-		if (!t->rate ||
-		    !__builtin_add_overflow(t->count, rshi_heap_weight(size), &t->count))
+		if (!rshi_heap_count(t, size))
 			return 0;
 	}
 	draw(t);

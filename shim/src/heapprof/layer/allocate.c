@@ -28,10 +28,34 @@ static LAYER_SEPARATE void *malloc_due(size_t size)
 	return p;
 }
 
+static void *malloc_unless_changed(size_t size);
+
+/*
+ * Atomic: what malloc, which is called most, goes on to when nothing is due. Once the only thread has
+ * come by that is the next one, and nobody looks whether the rate is another: threads that come later
+ * ask for it at once. When it changes and there are others already, all look from then on.
+ */
+static void *(*malloc_undue)(size_t size) = malloc_unless_changed;
+
+void layer_rate_has_changed(void)
+{
+	/* Relaxed: until they see it threads go on as before, as if the change had come then. */
+	__atomic_store_n(&malloc_undue, malloc_unless_changed, __ATOMIC_RELAXED);
+}
+
+static LAYER_SEPARATE void *malloc_unless_changed(size_t size)
+{
+	if (layer_profile && layer_is_only_thread())
+		__atomic_store_n(&malloc_undue, layer_next.malloc, __ATOMIC_RELAXED);
+	if (layer_knows_rate())
+		return layer_next.malloc(size);
+	return malloc_due(size);
+}
+
 void *layer_malloc(size_t size)
 {
-	if (LAYER_LIKELY(!layer_is_due(size)))
-		return layer_next.malloc(size);
+	if (LAYER_LIKELY(!rshi_heap_count(&layer_thread, size)))
+		return malloc_undue(size);
 	return malloc_due(size);
 }
 

@@ -6,7 +6,7 @@
 #define NESTED 8 /* frames of operators, at most */
 
 const struct rsh_heapprof_layer *layer_profile;
-struct rshi_heap_gate layer_gate; /* zeros: nothing is due, nothing followed */
+struct rshi_heap_gate layer_gate; /* zeros: there is no rate, nothing followed */
 LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
 
 void layer_enter(void)
@@ -14,6 +14,7 @@ void layer_enter(void)
 	const struct rsh_heapprof_layer *profile = rsh_heapprof_layer(RSHI_HEAP_LAYER);
 
 	__asm__ volatile("" : : "r"(&layer_allocates), "r"(layer_reallocarray));
+	layer_gate.changed = layer_rate_has_changed;
 	if (profile && profile->enter_sig(&layer_gate))
 		layer_profile = profile;
 }
