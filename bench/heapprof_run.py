@@ -42,11 +42,12 @@ class Heap:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a program is run: what is preloaded, and what the environment says."""
+    """How a program is run: what is preloaded, what the environment says, what is linked."""
 
     name: str
     preload: tuple[Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    linked: bool = False
 
     @property
     def missing(self) -> bool:
@@ -54,11 +55,14 @@ class Way:
         return not all(path.exists() for path in self.preload)
 
 
-def ours(rate: int) -> Way:
+def ours(rate: int, *, linked: bool = False) -> Way:
     """Return our profiler, at a rate; {} is where the profile goes."""
     name = "every allocation" if rate == 1 else f"1 in {rate >> 10} KiB"
+    environment = (("RACESHIM_HEAPPROFILE", f"{{}}/ours.pb:{rate}"),)
+    if linked:
+        return Way(f"raceshim, {name}, linked", (), environment, linked=True)
     libraries = (Path(_prefix.heap_library()), Path(_prefix.shared_library()))
-    return Way(f"raceshim, {name}", libraries, (("RACESHIM_HEAPPROFILE", f"{{}}/ours.pb:{rate}"),))
+    return Way(f"raceshim, {name}", libraries, environment)
 
 
 def jemalloc(profile: str) -> Way:
@@ -77,14 +81,18 @@ ALL_TCMALLOC = Way("tcmalloc, HEAPPROFILE", (TCMALLOC,), (("HEAPPROFILE", "{}/tc
 ALL_HEAPTRACK = Way("heaptrack", (HEAPTRACK,), (("DUMP_HEAPTRACK_OUTPUT", "/dev/null"),))
 
 
-def build(folder: Path, compiler: str, detector: str) -> Path:
-    """Return the workload, built as users would."""
-    program = folder / f"heap-{compiler}-{detector}"
-    if program.exists() and program.stat().st_mtime > SOURCE.stat().st_mtime:
+def build(folder: Path, compiler: str, detector: str, *, linked: bool = False) -> Path:
+    """Return the workload, built as users would; linked with our profiler or not."""
+    program = folder / f"heap-{compiler}-{detector}{'-linked' * linked}"
+    newer = SOURCE.stat().st_mtime
+    if linked:
+        newer = max(newer, Path(_prefix.shared_library()).stat().st_mtime)
+    if program.exists() and program.stat().st_mtime > newer:
         return program
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "raceshim", "cc", f"--compiler={compiler}"]
-    command += [f"--detector={detector}", "-O2", "-D_GNU_SOURCE", str(SOURCE)]
+    command += [f"--detector={detector}", f"--heap={'yes' if linked else 'no'}"]
+    command += ["-O2", "-D_GNU_SOURCE", str(SOURCE)]
     subprocess.run([*command, "-o", str(program)], check=True)
     return program
 
