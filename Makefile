@@ -49,7 +49,7 @@ lint: .venv/installed
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
-	clang-format-19 --dry-run -Werror $(C_FILES)
+	@clang-format-19 --dry-run -Werror $(C_FILES)
 	tools/tidy
 
 format: bootstrap
