@@ -206,8 +206,8 @@ def _of_runs(parsed: argparse.Namespace, settings: Settings) -> int:
 
 def _check_flight(command: list[str] | None, settings: Settings) -> None:
     """Refuse what is not one run of a command."""
-    if settings.flight is not None and (command is None or _is_repeated(settings)):
-        raise UsageError("--flight is for a single run of a command: gate [options] -- COMMAND")
+    if settings.flight is not None and (command is None or _is_campaign(settings)):
+        raise UsageError("--flight is for one plain run of a command: gate [options] -- COMMAND")
 
 
 def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Settings) -> int:
@@ -222,7 +222,7 @@ def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Setti
 
             _interrupt_on_signals()
             return _runs.gate_settings(command, settings)
-        if command and _is_repeated(settings):
+        if command and _is_campaign(settings):
             from raceshim import _runs  # noqa: PLC0415
 
             _interrupt_on_signals()
@@ -241,10 +241,11 @@ def _gate(parsed: argparse.Namespace, command: list[str] | None, settings: Setti
     return _judge_programs(parsed.paths, settings)
 
 
-def _is_repeated(settings: Settings) -> bool:
-    """Whether the options ask for more than a single run of a command."""
+def _is_campaign(settings: Settings) -> bool:
+    """Whether the options ask for anything but one plain run of a command."""
     return settings.runs > 1 or any(
         (
+            settings.policy not in (None, "none"),
             settings.budget,
             settings.until_found,
             settings.shard,

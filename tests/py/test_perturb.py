@@ -227,9 +227,11 @@ def test_a_policy_is_what_the_command_gets(raceshim: Raceshim, tmp_path: Path) -
     out.unlink()
     raceshim("gate", "--runs", "2", "--policy", "pin", "--", "sh", script, status=4)
     assert out.read_text().splitlines() == ["0 quiet 1 ", "1 quiet 1 "]
+    out.unlink()
+    raceshim("gate", "--policy", "pct", "--seed", "3", "--", "sh", script, status=4)
+    assert out.read_text().splitlines() == ["0 pct:3 1 library"]
     assert (
-        "'loud' is no policy"
-        in raceshim("gate", "--runs", "2", "--policy", "loud", "--", "true", status=2).stderr
+        "'loud' is no policy" in raceshim("gate", "--policy", "loud", "--", "true", status=2).stderr
     )
 
 
