@@ -23,10 +23,11 @@ static int emit(uint64_t value)
 	return rsh_trace_emit(RSH_TRACE_NAME("value"), RSH_TRACE_KIND_INSTANT_1, value, 0);
 }
 
-/* What a dump has of each emitter: numbers without a hole, up to the last one. */
+/* What a dump has of each emitter: numbers up to the last one, without a hole that it does not tell. */
 struct dump {
 	struct trace_reading r;
 	uint64_t first[EMITTERS], last[EMITTERS];
+	uint64_t missing;
 };
 
 static void see(void *arg, const struct trace_event *e)
@@ -34,10 +35,11 @@ static void see(void *arg, const struct trace_event *e)
 	struct dump *d = arg;
 	uint64_t who = e->a % EMITTERS, number = e->a / EMITTERS;
 
+	CHECK(number > d->last[who]);
 	if (!d->last[who])
 		d->first[who] = number;
 	else
-		CHECK_EQ(number, d->last[who] + 1);
+		d->missing += number - d->last[who] - 1;
 	d->last[who] = number;
 }
 
@@ -47,6 +49,7 @@ static void take_dump(struct dump *d)
 	d->r.see = see;
 	d->r.arg = d;
 	trace_read_dump(&d->r);
+	CHECK(d->missing <= d->r.lost);
 }
 
 static void test_without_a_recorder(void)
@@ -69,6 +72,7 @@ static void test_all_that_was_emitted_is_there(void)
 		CHECK_EQ(d.r.events, n);
 		CHECK_EQ(d.first[0], 1);
 		CHECK_EQ(d.last[0], n);
+		CHECK_EQ(d.r.lost, 0);
 		trace_forget(&d.r);
 	}
 	CHECK_EQ(rsh_flight_stop(), 0);
@@ -79,7 +83,12 @@ static void *emit_until_done(void *arg)
 	uint64_t who = (uint64_t)(uintptr_t)arg;
 
 	for (uint64_t i = 1; !__atomic_load_n(&done, __ATOMIC_RELAXED); i++) {
-		CHECK_EQ(emit(i * EMITTERS + who), 0);
+		int err;
+
+		/* The recorder has had no processor for long; so what is missing was emitted. */
+		while ((err = emit(i * EMITTERS + who)) == ENOBUFS)
+			sched_yield();
+		CHECK_EQ(err, 0);
 		if (i % 1024 == 0)
 			sched_yield();
 	}
@@ -104,7 +113,6 @@ static void test_others_emit_on(void)
 			CHECK(!d.last[who] || d.last[who] >= before[who]);
 			before[who] = d.last[who];
 		}
-		CHECK_EQ(d.r.lost, 0);
 		trace_forget(&d.r);
 		if (i % 8 == 0)
 			sched_yield();
