@@ -230,9 +230,9 @@ def test_a_policy_is_what_the_command_gets(raceshim: Raceshim, tmp_path: Path) -
     out.unlink()
     raceshim("gate", "--policy", "pct", "--seed", "3", "--", "sh", script, status=4)
     assert out.read_text().splitlines() == ["0 pct:3 1 library"]
-    assert (
-        "'loud' is no policy" in raceshim("gate", "--policy", "loud", "--", "true", status=2).stderr
-    )
+    for runs in ((), ("--runs", "2")):
+        words = ("gate", *runs, "--policy", "loud", "--", "true")
+        assert "'loud' is no policy" in raceshim(*words, status=2).stderr
 
 
 #: It prints the options that it was given, and may have one more in it, as a newer runtime has.

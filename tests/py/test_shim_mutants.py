@@ -267,7 +267,7 @@ TRAIL_MUTANTS = [
     Mutant(
         "words of any page are compared at once",
         "unwind_trail_sig.c",
-        "(sp + at * sizeof(sp)) / RSHI_PAGE ==",
+        "rshi_page_of(sp + at * sizeof(sp)) ==",
         "!sp == !at || ",
     ),
     Mutant(

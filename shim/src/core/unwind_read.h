@@ -17,6 +17,11 @@
 #define RSHI_RED_ZONE 128
 #define RSHI_PAGE     ((uintptr_t)4096) /* the smallest; larger ones are found readable in parts */
 
+static inline uintptr_t rshi_page_of(uintptr_t address)
+{
+	return address & ~(RSHI_PAGE - 1);
+}
+
 struct rshi_reader {
 	uintptr_t lo, hi; /* page bounds of what has been found readable */
 	uintptr_t limit;  /* nothing of this stack is above */

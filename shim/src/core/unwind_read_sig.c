@@ -11,26 +11,21 @@
 
 __thread struct rshi_known_stack rshi_known_stack_sig;
 
-static uintptr_t page_of(uintptr_t address)
-{
-	return address & ~(RSHI_PAGE - 1);
-}
-
 void rshi_reader_start_sig(struct rshi_reader *r, uintptr_t sp, uintptr_t thread)
 {
-	uintptr_t below = page_of(sp - RSHI_RED_ZONE);
+	uintptr_t below = rshi_page_of(sp - RSHI_RED_ZONE);
 
 	/* Registers may still be saved where an epilogue has already popped them. */
-	if (below != page_of(sp) && rshi_readable_sig((const void *)below))
-		below = page_of(sp);
+	if (below != rshi_page_of(sp) && rshi_readable_sig((const void *)below))
+		below = rshi_page_of(sp);
 	r->lo = below;
 	r->hi = below;
-	r->limit = thread > sp ? page_of(thread) + RSHI_PAGE : UINTPTR_MAX - RSHI_PAGE;
+	r->limit = thread > sp ? rshi_page_of(thread) + RSHI_PAGE : UINTPTR_MAX - RSHI_PAGE;
 }
 
 int rshi_load_slow_sig(struct rshi_reader *r, uintptr_t address, uintptr_t *value)
 {
-	uintptr_t page = page_of(address);
+	uintptr_t page = rshi_page_of(address);
 
 	if (address % sizeof(uintptr_t))
 		return EFAULT;

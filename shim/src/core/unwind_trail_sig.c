@@ -196,7 +196,7 @@ static int goes_with(const struct rshi_kept_batch *b, uintptr_t sp, uint64_t at)
 	uint64_t first = (uint16_t)b->at, last = b->at >> 48;
 
 	return at >= last &&
-	       (sp + at * sizeof(sp)) / RSHI_PAGE == (sp + first * sizeof(sp)) / RSHI_PAGE;
+	       rshi_page_of(sp + at * sizeof(sp)) == rshi_page_of(sp + first * sizeof(sp));
 }
 
 /* Put what the trail has at @i at @to, and at the rest of the batch's places. */

@@ -2,7 +2,6 @@
 /* What is counted under each site, and the objects that are followed. */
 
 #include <asm/unistd.h>
-#include <linux/errno.h>
 
 #include "chance.h"
 #include "core/sys.h"
@@ -39,21 +38,12 @@ static struct shard *shard_of(const void *p)
 	return &shards[((uintptr_t)p >> REGION_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 58];
 }
 
-/* libc's; it is not 0 while there is one thread for sure, as at every call of an allocator then. */
-extern const char rshi_libc_single_threaded_sig __asm__("__libc_single_threaded")
-        __attribute__((weak, visibility("default")));
-
-static int is_only_thread(void)
-{
-	return &rshi_libc_single_threaded_sig && rshi_libc_single_threaded_sig;
-}
-
 static int try_shard(struct shard *s)
 {
 	uint32_t free = 0;
 
 	/* The only thread need not keep others out, only what it is itself in the middle of. */
-	if (is_only_thread()) {
+	if (rshi_heap_is_only_thread()) {
 		if (__atomic_load_n(&s->lock, __ATOMIC_RELAXED))
 			return 0;
 		__atomic_store_n(&s->lock, 1, __ATOMIC_RELAXED);
@@ -103,11 +93,16 @@ static inline void leave(struct shard *s)
 	this_thread.is_busy--;
 }
 
+static void lose(void)
+{
+	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+}
+
 static inline int enter_or_lose(struct shard *s)
 {
 	if (enter(s))
 		return 1;
-	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+	lose();
 	return 0;
 }
 
@@ -194,7 +189,7 @@ void rshi_counts_add_sig(const void *p, const struct rshi_heap_object *object)
 		return;
 	counts = counts_for(s, object->cell);
 	if (!counts || follow(s, p, object)) {
-		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+		lose();
 	} else {
 		counts->alloc_objects += object->count;
 		counts->alloc_bytes += object->count * object->size;

@@ -80,6 +80,22 @@ static inline uint64_t rshi_heap_weight(size_t size)
 	return (uint64_t)size + 1;
 }
 
+/* libc's; it is not 0 while there is one thread for sure, as at every call of an allocator then. */
+extern const char rshi_heap_single_threaded __asm__("__libc_single_threaded")
+        __attribute__((weak, visibility("default")));
+
+static inline int rshi_heap_is_only_thread(void)
+{
+	return &rshi_heap_single_threaded && rshi_heap_single_threaded;
+}
+
+/* Whether the thread has asked for the rate since it has changed. */
+static inline int rshi_heap_knows_rate(const struct rshi_heap_gate *gate,
+                                       const struct rshi_heap_thread *thread)
+{
+	return __atomic_load_n(&gate->generation, __ATOMIC_RELAXED) == thread->generation;
+}
+
 /* Count them; returns whether one of them is to be sampled, of threads that know of the rate. */
 static inline int rshi_heap_count(struct rshi_heap_thread *thread, size_t size)
 {
@@ -90,8 +106,7 @@ static inline int rshi_heap_count(struct rshi_heap_thread *thread, size_t size)
 static inline int rshi_heap_is_due(const struct rshi_heap_gate *gate,
                                    struct rshi_heap_thread *thread, size_t size)
 {
-	return __atomic_load_n(&gate->generation, __ATOMIC_RELAXED) != thread->generation ||
-	       rshi_heap_count(thread, size);
+	return !rshi_heap_knows_rate(gate, thread) || rshi_heap_count(thread, size);
 }
 
 static inline unsigned int rshi_heap_page(const void *p)

@@ -45,9 +45,9 @@ void layer_rate_has_changed(void)
 
 static LAYER_SEPARATE void *malloc_unless_changed(size_t size)
 {
-	if (layer_profile && layer_is_only_thread())
+	if (layer_profile && rshi_heap_is_only_thread())
 		__atomic_store_n(&malloc_undue, layer_next.malloc, __ATOMIC_RELAXED);
-	if (layer_knows_rate())
+	if (rshi_heap_knows_rate(&layer_gate, &layer_thread))
 		return layer_next.malloc(size);
 	return malloc_due(size);
 }

@@ -56,10 +56,6 @@ extern LAYER_NEAR const struct rsh_heapprof_layer *layer_profile; /* NULL: nothi
 extern LAYER_NEAR struct rshi_heap_gate layer_gate;
 extern LAYER_NEAR LAYER_THREAD_LOCAL struct rshi_heap_thread layer_thread;
 
-/* libc's; it is not 0 while there is one thread for sure, as at every call of an allocator then. */
-extern const char layer_libc_single_threaded __asm__("__libc_single_threaded")
-        __attribute__((weak, visibility("default")));
-
 /* Tell the profile that there is somebody who tells. Before there is a second thread. */
 void layer_enter(void);
 
@@ -68,19 +64,7 @@ static inline int layer_is_due(size_t size)
 	return rshi_heap_is_due(&layer_gate, &layer_thread, size);
 }
 
-/* A thread that there is nobody else beside. */
-static inline int layer_is_only_thread(void)
-{
-	return &layer_libc_single_threaded && layer_libc_single_threaded;
-}
-
-/* Whether this thread has asked for the rate since it has changed. */
-static inline int layer_knows_rate(void)
-{
-	return __atomic_load_n(&layer_gate.generation, __ATOMIC_RELAXED) == layer_thread.generation;
-}
-
-/* It has changed: from now on they are to ask. */
+/* The rate is another one: from now on all threads are to ask. */
 void layer_rate_has_changed(void);
 
 /* Where operators are, which others of the program's and of the library's are called from. */
